@@ -1,0 +1,46 @@
+"""Rewrite every lock: those of the generated project, then the template's own."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+from cookiecutter.main import cookiecutter
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = ROOT / "{{cookiecutter.project_slug}}"
+sys.path.insert(0, str(PROJECT / "src"))
+
+from champion.workspace.lock import compiled, on_top  # noqa: E402
+
+
+def lock_project() -> None:
+    """Lock in a project that was just generated, as its users do."""
+    with tempfile.TemporaryDirectory() as folder:
+        baked = Path(cookiecutter(str(ROOT), no_input=True, output_dir=folder, accept_hooks=False))
+        environment = {**os.environ, "CHAMPION_VENV": sys.prefix}
+        command = [sys.executable, "src/champion", "lock", *sys.argv[1:]]
+        subprocess.run(command, cwd=baked, env=environment, check=True)
+        for path in [*baked.glob("requirements*.txt"), *baked.glob(".locks/*.txt")]:
+            shutil.copyfile(path, PROJECT / path.relative_to(baked))
+
+
+def lock_template() -> None:
+    """Lock the tools of `make demo`, and on top of the project's locks those of `make test`."""
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    uv = shutil.which("uv") or "uv"
+    project = [PROJECT / f"requirements{part}.txt" for part in ("", "-dev", "-notebook")]
+    tools, tests = ROOT / "requirements.txt", ROOT / "requirements-test.txt"
+    for group, file, others in (("demo", tools, project), ("test", tests, [*project, tools])):
+        constraints = tuple(part for path in others for part in ("-c", str(path)))
+        text = compiled(uv, groups["dependency-groups"][group], file, constraints)
+        text = on_top(text, others) if group == "test" else text
+        file.write_text(text, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    lock_project()
+    lock_template()

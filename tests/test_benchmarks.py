@@ -1,0 +1,30 @@
+"""The benchmarks still run; nothing is timed here."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import TEMPLATE
+
+FOLDER = TEMPLATE / "tests" / "benchmarks"
+
+
+def test_they_run_at_a_tiny_size_and_write_their_tables(tmp_path: Path) -> None:
+    out = tmp_path / "tables.md"
+    command = [sys.executable, str(FOLDER / "run.py"), "--trial", "--out", str(out)]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    written = out.read_text(encoding="utf-8")
+    assert written == done.stdout
+    assert len(re.findall("(?m)^### ", written)) == 3
+    assert re.search(r"(?m)^\| bare polars +\| 2,078 \| +[0-9.]+ \| +1\.0 \|", written)
+
+
+def test_the_peers_are_pinned_by_hash_and_name_no_index() -> None:
+    text = (FOLDER / "requirements.txt").read_text(encoding="utf-8")
+    entries = re.findall(r"(?m)^[a-z0-9].*\n(?:^ .*\n)*", text)
+    assert "".join(entries) == text
+    assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)

@@ -1,0 +1,14 @@
+"""`python -m champion VERB`, or `python src/champion VERB` before anything is installed."""
+
+import sys
+from pathlib import Path
+
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+if tuple(sys.version_info[:2]) < (3, 11):
+    sys.exit(f"champion: Python 3.11 or newer is needed, this is {sys.version.split()[0]}.")
+
+from champion.cli import main
+
+sys.exit(main())

@@ -1,0 +1,66 @@
+"""The verbs. Each module is imported only when its verb runs."""
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+
+from champion import warm
+from champion.errors import Refusal
+
+# Beside one busy process, OpenMP's spinning makes a boosted model fifty times slower to fit.
+# `train` runs its folds in threads instead. Set before anything imports NumPy.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+VERBS = {
+    "setup": ("champion.workspace.setup", "make .venv, prepare the remote, describe the data"),
+    "describe": ("champion.tables.describe", "read the data once: schema.py and gate.yaml"),
+    "data": ("champion.tables.incoming", "check a new file, show what changes, track it"),
+    "repro": ("champion.workspace.repro", "run what changed of the pipeline"),
+    "test": ("champion.workspace.check", "run the tests"),
+    "check": ("champion.workspace.check", "format, lint, types; changes nothing"),
+    "lock": ("champion.workspace.lock", "rewrite the lock after an edit of pyproject.toml"),
+    "publish": ("champion.workspace.publish", "the first push to origin, code and files"),
+    "push-files": ("champion.workspace.publish", "send the files that the remote lacks"),
+    "storage": ("champion.workspace.storage", "move the large files to another remote"),
+    "update": ("champion.workspace.update", "merge the default branch and reproduce"),
+    "notebook": ("champion.workspace.notebook", "open notebooks/explore.ipynb"),
+    "validate": ("champion.stages.validate", "stage: check the data"),
+    "split": ("champion.stages.split", "stage: train and holdout"),
+    "train": ("champion.stages.train", "stage: fit the model, cross-validate"),
+    "evaluate": ("champion.stages.evaluate", "stage: predict and measure the holdout"),
+    "explain": ("champion.stages.explain", "stage: what the model looks at"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb; return its exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if (code := warm.run(arguments)) is not None:
+        return code
+    parser = argparse.ArgumentParser(
+        prog="champion",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join(f"  {verb:<12}{help_}" for verb, (_, help_) in VERBS.items()),
+    )
+    parser.add_argument("verb", choices=VERBS, metavar="VERB", help="one of those below")
+    verb = parser.parse_args(arguments[:1]).verb
+    if not Path("gate.yaml").is_file():
+        return refuse(verb, Refusal("no gate.yaml here: run this in the project's own folder."))
+    module = importlib.import_module(VERBS[verb][0])
+    parser = argparse.ArgumentParser(prog=f"champion {verb}", description=VERBS[verb][1])
+    parser.set_defaults(verb=verb)
+    if hasattr(module, "arguments"):
+        module.arguments(parser)
+    try:
+        return module.run(parser.parse_args(arguments[1:])) or 0
+    except Refusal as refusal:
+        return refuse(verb, refusal)
+    except KeyboardInterrupt:
+        return 130
+
+
+def refuse(verb: str, refusal: Refusal) -> int:
+    print(f"champion {verb}: {refusal}", file=sys.stderr)
+    return refusal.code

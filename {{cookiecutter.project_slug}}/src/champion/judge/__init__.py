@@ -1,0 +1,1 @@
+"""How a challenger is compared with the champion."""

@@ -1,0 +1,1 @@
+"""What a table is: reading, describing, checking and naming its rows."""

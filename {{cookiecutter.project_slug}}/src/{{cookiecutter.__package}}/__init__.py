@@ -1,0 +1,1 @@
+"""This project's own code: its data, its schema, its model."""
