@@ -81,6 +81,15 @@ def test_repro_names_the_process_that_is_in_the_way(
     assert repro.busy() == ""
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="zombies are told apart on Linux")
+def test_a_killed_process_that_nobody_waited_for_is_in_nobodys_way() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        assert repro.alive(process.pid)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert not repro.alive(process.pid)
+
+
 def test_check_runs_everything_and_changes_nothing(project: SmallProject) -> None:
     project.write("pyproject.toml", '[tool.mypy]\nfiles = ["small"]\n')
     shutil.rmtree(project.path / "src/champion/tables")

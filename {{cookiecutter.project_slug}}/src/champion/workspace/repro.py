@@ -17,6 +17,7 @@ from champion.workspace.git import attempt
 
 LOCK = Path("dvc.lock")
 POINTER = Path(f"{RAW}.dvc")
+RWLOCK = Path(".dvc/tmp/rwlock")
 NAMED = re.compile(r"md5: (\w+\.dir)")
 CONFLICT = re.compile(rb"(?m)^(<<<<<<<|=======|>>>>>>>)")
 
@@ -48,6 +49,8 @@ def repro(*rest: str) -> int:
             f"{RAW} still holds an earlier version of the data, which DVC would track again: bring "
             f"this commit's with `dvc pull {POINTER}`; if you went back on purpose, `dvc add {RAW}`."
         )
+    if holders() and not busy():
+        RWLOCK.unlink(missing_ok=True)
     with warm.stages(env.python, env.variables()):
         code = env.call("dvc", "repro", *rest)
     if code and (others := busy()):
@@ -80,15 +83,20 @@ def digest(folder: Path) -> str:
     return hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + ".dir"
 
 
+def holders() -> set[int]:
+    """The processes that hold DVC's locks, or did when they were killed."""
+    try:
+        held = json.loads(RWLOCK.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return set()
+    found = [held_by for kinds in held.values() for held_by in kinds.values()]
+    flat = [x for some in found for x in (some if isinstance(some, list) else [some])]
+    return {holder["pid"] for holder in flat}
+
+
 def busy() -> str:
     """The processes that hold DVC's locks and are alive."""
-    try:
-        held = json.loads(Path(".dvc/tmp/rwlock").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return ""
-    holders = [held_by for kinds in held.values() for held_by in kinds.values()]
-    flat = [x for found in holders for x in (found if isinstance(found, list) else [found])]
-    return ", ".join(sorted({str(holder["pid"]) for holder in flat if alive(holder["pid"])}))
+    return ", ".join(str(process) for process in sorted(holders()) if alive(process))
 
 
 def alive(process: int) -> bool:
@@ -98,4 +106,10 @@ def alive(process: int) -> bool:
         os.kill(process, 0)
     except OSError:
         return False
-    return True
+    # A killed process that nobody has waited for is a zombie, for ever in a container without an
+    # init; DVC takes it for alive and would wait for it.
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return not Path("/proc/self/stat").exists()
+    return status.rpartition(")")[2].split()[0] != "Z"
