@@ -5,7 +5,7 @@ import pytest
 import sklearn.metrics as reference
 from numpy.typing import NDArray
 
-from champion.judge.metrics import METRICS, measure, of_task
+from champion.judge.metrics import METRICS, estimate, measure, of_task
 
 Array = NDArray[np.float64]
 ROWS = 600
@@ -70,14 +70,14 @@ def test_standard_error_is_the_bootstraps(task: str, name: str) -> None:
     drawn = []
     for _ in range(800):
         rows = random.integers(0, ROWS, ROWS)
-        drawn.append(METRICS[name].function(y[rows], score[rows])[0])
+        drawn.append(measure(METRICS[name], y[rows], score[rows])[0])
     assert measure(METRICS[name], y, score)[1] == pytest.approx(np.std(drawn), rel=0.1)
 
 
 @pytest.mark.parametrize(("task", "name"), ALL)
 def test_influences_have_mean_zero(task: str, name: str) -> None:
     y, score = DATA[task]()
-    assert METRICS[name].function(y, score)[1].mean() == pytest.approx(0, abs=1e-12)
+    assert estimate(METRICS[name], y, score)[1].mean() == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize("name", [m.name for m in of_task("binary")])

@@ -13,6 +13,7 @@ from champion.errors import Refusal
 # `train` runs its folds in threads instead. Set before anything imports NumPy.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+ANYWHERE = ("compare",)  # verbs that need no project
 VERBS = {
     "setup": ("champion.workspace.setup", "make .venv, prepare the remote, describe the data"),
     "describe": ("champion.tables.describe", "read the data once: schema.py and gate.yaml"),
@@ -31,6 +32,7 @@ VERBS = {
     "train": ("champion.stages.train", "stage: fit the model, cross-validate"),
     "evaluate": ("champion.stages.evaluate", "stage: predict and measure the holdout"),
     "explain": ("champion.stages.explain", "stage: what the model looks at"),
+    "compare": ("champion.judge.compare", "a verdict on two tables of predictions"),
 }
 
 
@@ -46,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("verb", choices=VERBS, metavar="VERB", help="one of those below")
     verb = parser.parse_args(arguments[:1]).verb
-    if not Path("gate.yaml").is_file():
+    if verb not in ANYWHERE and not Path("gate.yaml").is_file():
         return refuse(verb, Refusal("no gate.yaml here: run this in the project's own folder."))
     module = importlib.import_module(VERBS[verb][0])
     parser = argparse.ArgumentParser(prog=f"champion {verb}", description=VERBS[verb][1])

@@ -2,6 +2,8 @@
 
 import dataclasses
 import difflib
+import math
+import re
 import types
 import typing
 from dataclasses import dataclass, field
@@ -41,9 +43,20 @@ class Split:
 
 @dataclass
 class Gate:
-    """What a challenger is measured by."""
+    """What a challenger must show."""
 
     metric: str | None = None  # None: roc_auc, log_loss or mae, by task
+    margin: str | float = "5 %"  # "no worse" within it; of the champion's gain over a constant
+    guards: list[str | dict[str, Any]] = field(default_factory=list)  # name, or name: margin
+    target: float | None = None  # the difference that matters; None: the margin
+    equivalent: float = 1e-9  # predictions this close are the same
+    false_merges: float = 1.0  # expected of so many
+    max_looks: int = 50  # at one holdout, before it must be refreshed
+    max_merges: int = 10
+    min_slice: int = 200  # rows
+    slice_margin: float | None = None  # None: the margin
+    max_size: float | None = None  # of the model's file, as a multiple of the champion's
+    max_latency: float | None = None  # of a prediction, likewise
 
 
 @dataclass
@@ -96,19 +109,73 @@ class Settings:
         ------
         Refusal : not YAML, an unknown key (with the nearest one) or a value of another type.
         """
-        settings = build(cls, read_yaml(root / GATE), str(GATE))
+        settings = cls.of_gate(root / GATE)
         settings.params = build(Params, read_yaml(root / PARAMS), str(PARAMS))
         if not settings.data.target:
             raise Refusal("gate.yaml names no target: set data.target to the column to predict.")
-        for where, value, low, high in (
-            (f"{GATE}: split.holdout", settings.split.holdout, 0.01, 0.5),
-            (f"{PARAMS}: cv.folds", settings.params.cv.folds, 0, 100),
-            (f"{PARAMS}: explain.rows", settings.params.explain.rows, 10, 10**6),
-            (f"{PARAMS}: explain.seconds", settings.params.explain.seconds, 1, 10**5),
-        ):
-            if not low <= value <= high:
-                raise Refusal(f"{where} must be between {low:,} and {high:,}, not {value}.")
+        settings.check()
         return settings
+
+    @classmethod
+    def of_gate(cls, path: Path) -> "Settings":
+        """Read a gate.yaml alone."""
+        return build(cls, read_yaml(path), str(GATE))
+
+    def assign(self, pair: str) -> None:
+        """Set one key from `gate.metric=roc_auc`; the value is YAML.
+
+        Raises
+        ------
+        Refusal : no such key, or a value of another type.
+        """
+        from ruamel.yaml import YAML, YAMLError
+
+        path, equals, text = pair.partition("=")
+        section, _, key = path.partition(".")
+        try:
+            value = YAML(typ="safe").load(text)
+        except YAMLError as error:
+            raise Refusal(f"--set {pair}: the value is not valid YAML.") from error
+        hints = typing.get_type_hints(type(self))
+        if not equals or section == "params" or section not in hints:
+            raise Refusal(f"--set {pair}: write KEY=VALUE, such as gate.metric=roc_auc.")
+        own = build(hints[section], {key: value}, f"--set {section}")
+        setattr(getattr(self, section), key, getattr(own, key))
+
+    def check(self) -> None:
+        """Refuse numbers that make no sense."""
+        gate, params = self.gate, self.params
+        most = 10**9
+        for where, value, low, high in (
+            (f"{GATE}: split.holdout", self.split.holdout, 0.01, 0.5),
+            (f"{GATE}: gate.margin", share(gate.margin), 0, most),
+            (f"{GATE}: gate.target", gate.target, 0, most),
+            (f"{GATE}: gate.equivalent", gate.equivalent, 0, 0.1),
+            (f"{GATE}: gate.max_looks", gate.max_looks, 1, 10**6),
+            (f"{GATE}: gate.max_merges", gate.max_merges, 1, 10**6),
+            (f"{GATE}: gate.false_merges", gate.false_merges, 0.001, gate.max_looks / 2),
+            (f"{GATE}: gate.min_slice", gate.min_slice, 30, most),
+            (f"{GATE}: gate.slice_margin", gate.slice_margin, 0, most),
+            (f"{GATE}: gate.max_size", gate.max_size, 0.1, most),
+            (f"{GATE}: gate.max_latency", gate.max_latency, 0.1, most),
+            (f"{PARAMS}: cv.folds", params.cv.folds, 0, 100),
+            (f"{PARAMS}: explain.rows", params.explain.rows, 10, 10**6),
+            (f"{PARAMS}: explain.seconds", params.explain.seconds, 1, 10**5),
+        ):
+            if value is not None and not low <= value <= high:
+                raise Refusal(f"{where} must be between {low:,} and {high:,}, not {value}.")
+        for item in gate.guards:
+            for margin in item.values() if isinstance(item, dict) else ():
+                if not share(margin) >= 0:
+                    raise Refusal(f"{GATE}: gate.guards: a margin is 0.01 or 5 %, not {margin!r}.")
+
+
+def share(margin: object) -> float:
+    """The number of a margin, 0.01 or "5 %"; NaN for anything else."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", margin) if isinstance(margin, str) else None
+    if found:
+        return float(found[1]) / 100
+    return float(margin) if isinstance(margin, int | float) else math.nan
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ standard error of the value, and of a difference between two models on the same 
 estimation" (1974); for ROC AUC this is DeLong, DeLong and Clarke-Pearson (1988).
 """
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from champion.errors import Refusal
 
 Array = NDArray[np.float64]
 Influence = tuple[float, Array]
+Groups = NDArray[np.intp]
+Estimate = tuple[float, Array, Groups | None]
 
 # Below this a probability's logarithm says more about rounding than about the model.
 SMALLEST_PROBABILITY = 1e-15
@@ -50,12 +53,14 @@ def roc_auc(y: Array, score: Array) -> Influence:
     n_positive = int(positive.sum())
     if n_positive in (0, n):
         return float("nan"), np.full(n, np.nan)
+    order = np.argsort(score)
+    ranked, hits = score[order], positive[order]
+    tie = np.concatenate([[0], np.cumsum(ranked[1:] != ranked[:-1])])
     placement = np.empty(n)
-    for these, others in ((positive, ~positive), (~positive, positive)):
-        other = np.sort(score[others])
-        below = np.searchsorted(other, score[these], "left")
-        not_above = np.searchsorted(other, score[these], "right")
-        placement[these] = (below + not_above) / 2 / len(other)
+    for these, others in ((hits, ~hits), (~hits, hits)):
+        tied = np.bincount(tie, others)
+        below = (np.cumsum(tied) - tied / 2) / others.sum()
+        placement[order[these]] = below[tie[these]]
     placement[~positive] = 1 - placement[~positive]
     value = float(placement[positive].mean())
     weight = np.where(positive, n / n_positive, n / (n - n_positive))
@@ -174,7 +179,9 @@ class Metric:
     label: str  # as people write it
     tasks: tuple[str, ...]
     higher_is_better: bool
-    function: Callable[[Array, Array], Influence]
+    function: Callable[[Array, Array], Influence] | None
+    per_class: bool = False  # says nothing of a class with few rows
+    users: Callable[[Array, Array], float] | None = None  # a metric of the user's, for `jackknife`
 
 
 BINARY, CLASSES, MULTICLASS, REGRESSION = (
@@ -186,18 +193,18 @@ BINARY, CLASSES, MULTICLASS, REGRESSION = (
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("roc_auc", "ROC AUC", BINARY, True, roc_auc),
-        Metric("average_precision", "average precision", BINARY, True, average_precision),
+        Metric("roc_auc", "ROC AUC", BINARY, True, roc_auc, True),
+        Metric("average_precision", "average precision", BINARY, True, average_precision, True),
         Metric("log_loss", "log loss", CLASSES, False, log_loss),
         Metric("brier", "Brier score", BINARY, False, brier),
         Metric("accuracy", "accuracy", CLASSES, True, accuracy),
-        Metric("balanced_accuracy", "balanced accuracy", BINARY, True, balanced_accuracy),
-        Metric("f1", "F1", BINARY, True, f1),
-        Metric("precision", "precision", BINARY, True, precision),
-        Metric("recall", "recall", BINARY, True, recall),
-        Metric("macro_f1", "macro F1", MULTICLASS, True, macro_f1),
+        Metric("balanced_accuracy", "balanced accuracy", BINARY, True, balanced_accuracy, True),
+        Metric("f1", "F1", BINARY, True, f1, True),
+        Metric("precision", "precision", BINARY, True, precision, True),
+        Metric("recall", "recall", BINARY, True, recall, True),
+        Metric("macro_f1", "macro F1", MULTICLASS, True, macro_f1, True),
         Metric("roc_auc_ovr", "ROC AUC, one against the rest", MULTICLASS, True,
-               over_classes(roc_auc)),
+               over_classes(roc_auc), True),
         Metric("mae", "mean absolute error", REGRESSION, False, mae),
         Metric("rmse", "root mean squared error", REGRESSION, False, rmse),
         Metric("r2", "R²", REGRESSION, True, r2),
@@ -207,21 +214,40 @@ METRICS = {
 }  # fmt: skip
 
 DEFAULT_METRIC = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "mae"}
+BLOCKS = 50  # of the jackknife
 
 
 def chosen(name: str | None, task: str) -> Metric:
-    """The metric of that name; without a name, the task's own.
+    """The metric of that name, `module:function` for one of the user's; else the task's own.
 
     Raises
     ------
     Refusal : there is none of that name for the task.
     """
+    if name and ":" in name:
+        return of_user(name)
     names = [metric.name for metric in of_task(task)]
     if name and name not in names:
         raise Refusal(
-            f"gate.yaml: gate.metric is {name!r}; for {task} it knows {', '.join(names)}."
+            f"gate.yaml: {name!r} is no metric for {task}: it knows {', '.join(names)}, or "
+            "`module:function` for one of your own."
         )
     return METRICS[name or DEFAULT_METRIC[task]]
+
+
+def of_user(name: str) -> Metric:
+    """The user's `function(y, score) -> float`, as in scikit-learn's metrics.
+
+    `y` is 0 or 1, the class's index or the number; `score` as in `measure`. Higher is better unless
+    the function has an attribute `greater_is_better = False`.
+    """
+    module, _, function = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), function)
+    except Exception as error:
+        raise Refusal(f"gate.yaml: metric {name!r} cannot be imported: {error}.") from error
+    higher = bool(getattr(found, "greater_is_better", True))
+    return Metric(name, function.replace("_", " "), (), higher, None, users=found)
 
 
 def of_task(task: str) -> list[Metric]:
@@ -229,7 +255,44 @@ def of_task(task: str) -> list[Metric]:
     return [metric for metric in METRICS.values() if task in metric.tasks]
 
 
-def standard_error(influence: Array, groups: NDArray[np.intp] | None = None) -> float:
+def estimate(metric: Metric, y: Array, score: Array, groups: Groups | None = None) -> Estimate:
+    """Return the value, the influences (n,) and the groups (n,) for their standard error."""
+    if metric.users:
+        return jackknife(metric.users, y, score, groups)
+    assert metric.function
+    value, influence = metric.function(y, score)
+    return value, influence, groups
+
+
+def jackknife(
+    function: Callable[[Array, Array], float], y: Array, score: Array, groups: Groups | None
+) -> Estimate:
+    """Any function of the rows, by leaving out one block of them after the other.
+
+    The delete-a-group jackknife (Kott 2001): blocks are contiguous and never cut a group; the rows
+    of a block share its influence, and the blocks are the groups of the standard error.
+    """
+    n = len(y)
+    order = np.arange(n) if groups is None else np.argsort(groups, kind="stable")
+    blocks = np.empty(n, np.intp)
+    blocks[order] = np.arange(n) * min(BLOCKS, n) // n
+    if groups is not None:
+        first = np.full(groups.max() + 1, n)
+        np.minimum.at(first, groups, blocks)
+        blocks = np.unique(first[groups], return_inverse=True)[1]
+    count = int(blocks.max()) + 1
+    kept = [blocks != block for block in range(count)]
+    try:
+        value = float(function(y, score))
+        without = np.array([function(y[rows], score[rows]) for rows in kept], float)
+    except Exception as error:
+        raise Refusal(f"gate.yaml: your metric fails: {type(error).__name__}: {error}.") from error
+    sizes = np.bincount(blocks)
+    influence = ((n - sizes) / sizes * (without.mean() - without))[blocks]
+    return value, influence, blocks
+
+
+def standard_error(influence: Array, groups: Groups | None = None) -> float:
     """The standard error of a mean of influence values.
 
     Parameters
@@ -257,5 +320,5 @@ def measure(metric: Metric, y: Array, score: Array) -> tuple[float, float]:
     -------
     value, standard error; NaN where the rows do not define them (one class, one row).
     """
-    value, influence = metric.function(np.asarray(y, float), np.asarray(score, float))
-    return value, standard_error(influence)
+    value, influence, groups = estimate(metric, np.asarray(y, float), np.asarray(score, float))
+    return value, standard_error(influence, groups)

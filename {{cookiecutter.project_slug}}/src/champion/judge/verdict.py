@@ -1,0 +1,236 @@
+"""The verdict: a pure function of two tables of predictions, the answers and the gate."""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from champion.judge.difference import (
+    Array,
+    Case,
+    Difference,
+    constant,
+    difference,
+    gain_over_dummy,
+    same,
+    width,
+)
+from champion.judge.metrics import Metric, chosen
+from champion.judge.wording import nearly_used_up, reasons, used_up
+from champion.settings import Gate
+
+# The test leans on the central limit theorem: with fewer rows than these nothing is claimed.
+FEWEST_ROWS = 30
+FEWEST_GROUPS = 10
+FEWEST_OF_CLASS = 10
+FEWEST_OF_CLASS_IN_SLICE = 30
+MOST_SLICES = 30  # of one column, the largest
+HARM = 0.05  # level of the tests for harm: worse, guards, slices (these with Holm's correction)
+POWER = 0.8
+
+PASSING = {
+    "improve": ("equivalent", "better"),
+    "maintain": ("equivalent", "better", "no_worse"),
+}
+
+
+def judge(
+    case: Case, gate: Gate, policy: str = "improve", look: int = 1, merges: int = 0
+) -> dict[str, Any]:
+    """Decide.
+
+    Parameters
+    ----------
+    policy : improve or maintain.
+    look : which attempt at this holdout this is, from 1.
+    merges : how many were merged on it before.
+
+    Returns
+    -------
+    the part of the verdict file that the tables tell; null for what they do not.
+    """
+    metric = chosen(gate.metric, case.task)
+    alpha = gate.false_merges / gate.max_looks
+    champion = constant(case, metric) if case.champion is None else case.champion
+    main = difference(metric, case.y, champion, case.challenger, case.groups)
+    anchor = main
+    if case.anchor is not None:
+        anchor = difference(metric, case.y, case.anchor, case.challenger, case.groups)
+    gain = gain_over_dummy(case, metric, main.champion)
+    margin = width(gate.margin, gain)
+    target = margin if gate.target is None else gate.target
+    smallest = float(ndtri(POWER) - ndtri(alpha)) * main.se
+    problem = too_few(case, metric) or ("" if main.known else f"{metric.label} is not defined")
+    budget = {
+        "look": look, "max_looks": gate.max_looks, "merges": merges,
+        "max_merges": gate.max_merges, "alpha": alpha,
+    }  # fmt: skip
+    if case.champion is not None and same(case.champion, case.challenger, gate.equivalent):
+        word = "equivalent"
+    elif used_up(budget) or problem:
+        word = "inconclusive"
+    else:
+        word = decide(main, anchor, alpha, margin)
+    file: dict[str, Any] = {
+        "verdict": word,
+        "policy": policy,
+        "task": case.task,
+        "metric": {
+            **main.as_json(alpha),
+            "p_better": main.p_above(0.0),
+            "dummy": main.champion + (-gain if metric.higher_is_better else gain),
+            "margin": margin,
+            "lower_against_anchor": anchor.delta - anchor.reach(alpha),
+        },
+        "budget": {**budget, "spent": word != "equivalent"},
+        "resolution": {
+            "mde80": smallest,
+            "target": target,
+            "rows": len(case.y),
+            "rows_for_target": rows_for(target, smallest, len(case.y)),
+        },
+        "guards": [],
+        "slices": [],
+    }
+    if word != "equivalent":
+        file["guards"] = [guard(case, *g, champion) for g in named(gate.guards, gate.margin)]
+        file["slices"] = slices(case, gate, metric, champion, margin)
+    stopped = [g for g in file["guards"] if not g["passed"]]
+    stopped += [s for s in file["slices"] if s["harmed"]]
+    file["merge"] = word in PASSING[policy] and not stopped
+    file["reasons"] = list(reasons(file, problem))
+    file["findings"] = [text for text in (separation(case), nearly_used_up(budget)) if text]
+    return plain(file)
+
+
+def decide(main: Difference, anchor: Difference, alpha: float, margin: float) -> str:
+    """The first that holds: better, no worse, worse, inconclusive."""
+    lower = main.delta - main.reach(alpha)
+    if lower > 0:
+        return "better"
+    if margin > 0 and min(lower, anchor.delta - anchor.reach(alpha)) > -margin:
+        return "no_worse"
+    return "worse" if main.delta + main.reach(HARM) < 0 else "inconclusive"
+
+
+def rows_for(target: float, smallest: float, rows: int) -> int | None:
+    """How many rows a difference of `target` needs to be seen with 80 % power."""
+    if not target > 0 or not math.isfinite(smallest):
+        return None
+    return math.ceil(rows * (smallest / target) ** 2)
+
+
+def too_few(case: Case, metric: Metric) -> str:
+    """Why nothing can be claimed of so few rows; empty if it can."""
+    if len(case.y) < FEWEST_ROWS:
+        return f"the holdout has {len(case.y):,} rows, the fewest for any claim are {FEWEST_ROWS}"
+    if case.groups is not None and case.groups.max() + 1 < FEWEST_GROUPS:
+        count = case.groups.max() + 1
+        return f"the holdout has {count} groups, the fewest for any claim are {FEWEST_GROUPS}"
+    if metric.per_class and (rare := rarest(case.y, case.challenger)) < FEWEST_OF_CLASS:
+        return (
+            f"the rarest class has {rare} rows in the holdout, the fewest for a claim about "
+            f"{metric.label} are {FEWEST_OF_CLASS}"
+        )
+    return ""
+
+
+def rarest(y: Array, said: Array) -> int:
+    """Rows of the rarest class."""
+    return int(np.bincount(y.astype(int), minlength=said.shape[1] if said.ndim == 2 else 2).min())
+
+
+def named(guards: Iterable[Any], margin: str | float) -> list[tuple[str, str | float]]:
+    """Each guard with its own margin, or with that of all."""
+    pairs = [item.items() if isinstance(item, dict) else [(item, margin)] for item in guards]
+    return [pair for some in pairs for pair in some]
+
+
+def guard(case: Case, name: str, own: str | float, champion: Array) -> dict[str, Any]:
+    """A metric that must be shown not to get worse by more than its margin.
+
+    Where the champion is no better than the dummy a share of its gain is nothing: then the
+    challenger must only not be shown to be worse.
+    """
+    metric = chosen(name, case.task)
+    it = difference(metric, case.y, champion, case.challenger, case.groups)
+    margin = width(own, gain_over_dummy(case, metric, it.champion))
+    reach = it.reach(HARM)
+    if same(champion, case.challenger, 0.0):
+        passed = True
+    elif not it.known or too_few(case, metric):
+        passed = False
+    else:
+        passed = it.delta - reach > -margin if margin > 0 else it.delta + reach >= 0
+    return {**it.as_json(HARM), "margin": margin, "passed": passed}
+
+
+def slices(
+    case: Case, gate: Gate, metric: Metric, champion: Array, margin: float
+) -> list[dict[str, Any]]:
+    """The metric in each part of the holdout that is large enough; the likeliest harm first.
+
+    Harm is a difference beyond the slice margin that is significant at 5 % over all parts
+    together (Holm 1979).
+    """
+    allowed = margin if gate.slice_margin is None else gate.slice_margin
+    found = []
+    for column, value, rows in parts(case.slices, gate.min_slice):
+        y, old, new = case.y[rows], champion[rows], case.challenger[rows]
+        groups = None
+        if case.groups is not None:
+            groups = np.unique(case.groups[rows], return_inverse=True)[1]
+        few = metric.per_class and rarest(y, new) < FEWEST_OF_CLASS_IN_SLICE
+        if few or (groups is not None and groups.max() + 1 < FEWEST_GROUPS):
+            continue
+        it = difference(metric, y, old, new, groups)
+        if it.known:
+            harm = 1 - it.p_above(-allowed) if it.se else float(it.delta >= -allowed)
+            found.append(
+                {"column": column, "value": value, "rows": len(y), **it.as_json(HARM),
+                 "margin": allowed, "p_harm": harm}
+            )  # fmt: skip
+    found.sort(key=lambda part: part["p_harm"])
+    harmed = True
+    for rank, part in enumerate(found):
+        harmed = harmed and part["p_harm"] * (len(found) - rank) < HARM
+        part["harmed"] = harmed
+    return found
+
+
+def parts(table: pd.DataFrame, least: int) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+    """The largest values of each column, and where they are."""
+    for column in table:
+        codes, names = pd.factorize(table[column], use_na_sentinel=False)
+        sizes = np.bincount(codes, minlength=len(names))
+        for code in np.argsort(-sizes, kind="stable")[:MOST_SLICES]:
+            if sizes[code] >= least:
+                name = "(missing)" if pd.isna(names[code]) else str(names[code])
+                yield str(column), name, codes == code
+
+
+def separation(case: Case) -> str:
+    """A warning where the challenger makes no mistake at all; else empty."""
+    if case.task == "regression":
+        return ""
+    if case.task == "multiclass":
+        perfect = bool((case.challenger.argmax(axis=1) == case.y).all())
+    else:
+        high, low = case.challenger[case.y == 1], case.challenger[case.y == 0]
+        perfect = bool(len(high) and len(low)) and high.min() > low.max()
+    return "The challenger makes no mistake: easy data, or a leak?" if perfect else ""
+
+
+def plain(content: Any) -> Any:
+    """For JSON: Python's numbers, and null for what is no finite one."""
+    if isinstance(content, dict):
+        return {key: plain(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [plain(value) for value in content]
+    if isinstance(content, np.generic):
+        content = content.item()
+    return None if isinstance(content, float) and not math.isfinite(content) else content
