@@ -372,7 +372,7 @@ def test_a_slice_that_is_no_column_is_named_with_the_nearest(bench: Bench) -> No
 
 def test_a_metric_of_another_task_is_refused(bench: Bench) -> None:
     bench.set("gate.yaml", gate={"metric": "rmse"})
-    bench.refuses("evaluate", 2, "gate.metric is 'rmse'; for binary it knows roc_auc, ")
+    bench.refuses("evaluate", 2, "'rmse' is no metric for binary: it knows roc_auc, ")
 
 
 @pytest.mark.parametrize("stage", ["evaluate", "explain"])
