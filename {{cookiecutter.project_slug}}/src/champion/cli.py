@@ -13,6 +13,7 @@ from champion.errors import Refusal
 # `train` runs its folds in threads instead. Set before anything imports NumPy.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+ACTIVATE = "run set-up, then activate .venv (. .venv/bin/activate) or use make."
 ANYWHERE = ("compare",)  # verbs that need no project
 VERBS = {
     "setup": ("champion.workspace.setup", "make .venv, prepare the remote, describe the data"),
@@ -26,12 +27,16 @@ VERBS = {
     "push-files": ("champion.workspace.publish", "send the files that the remote lacks"),
     "storage": ("champion.workspace.storage", "move the large files to another remote"),
     "update": ("champion.workspace.update", "merge the default branch and reproduce"),
+    "new-holdout": ("champion.workspace.new_holdout", "draw another holdout, once this is used up"),
     "notebook": ("champion.workspace.notebook", "open notebooks/explore.ipynb"),
     "validate": ("champion.stages.validate", "stage: check the data"),
     "split": ("champion.stages.split", "stage: train and holdout"),
     "train": ("champion.stages.train", "stage: fit the model, cross-validate"),
     "evaluate": ("champion.stages.evaluate", "stage: predict and measure the holdout"),
     "explain": ("champion.stages.explain", "stage: what the model looks at"),
+    "judge": ("champion.judge.local", "what the judge would say of this branch"),
+    "score-champion": ("champion.judge.champion", "what the champion says of the holdout"),
+    "rows": ("champion.judge.rows", "name the rows of data/raw; the judge runs this"),
     "compare": ("champion.judge.compare", "a verdict on two tables of predictions"),
 }
 
@@ -44,13 +49,18 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="champion",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="\n".join(f"  {verb:<12}{help_}" for verb, (_, help_) in VERBS.items()),
+        epilog="\n".join(f"  {verb:<16}{help_}" for verb, (_, help_) in VERBS.items()),
     )
     parser.add_argument("verb", choices=VERBS, metavar="VERB", help="one of those below")
     verb = parser.parse_args(arguments[:1]).verb
     if verb not in ANYWHERE and not Path("gate.yaml").is_file():
         return refuse(verb, Refusal("no gate.yaml here: run this in the project's own folder."))
-    module = importlib.import_module(VERBS[verb][0])
+    try:
+        module = importlib.import_module(VERBS[verb][0])
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("champion"):
+            raise
+        return refuse(verb, Refusal(f"{error.name} is not installed in this Python: {ACTIVATE}"))
     parser = argparse.ArgumentParser(prog=f"champion {verb}", description=VERBS[verb][1])
     parser.set_defaults(verb=verb)
     if hasattr(module, "arguments"):

@@ -48,6 +48,11 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         write(file, args.out)
     print(as_text(file) if args.format == "text" else as_json(file), end="")
+    return exit_code(file)
+
+
+def exit_code(file: dict[str, Any]) -> int:
+    """0: it would be merged; 1: it would not; 2: invalid."""
     if file["verdict"] == "invalid":
         return 2
     return 0 if file["merge"] else 1
@@ -58,7 +63,7 @@ def refused(why: str, policy: str) -> dict[str, Any]:
     return {
         "verdict": "invalid", "merge": False, "policy": policy, "task": None, "metric": None,
         "budget": None, "resolution": None, "guards": [], "slices": [], "findings": [],
-        "reasons": [f"{why[0].upper()}{why[1:]}"],
+        "reasons": [why if why.startswith("gate.yaml") else f"{why[0].upper()}{why[1:]}"],
     }  # fmt: skip
 
 

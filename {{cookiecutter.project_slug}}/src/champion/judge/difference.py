@@ -40,6 +40,17 @@ class Case:
     groups: Groups | None = None
     slices: pd.DataFrame = field(default_factory=pd.DataFrame)
 
+    def only(self, rows: NDArray[np.bool_]) -> "Case":
+        """Some of the rows; `rows` has shape (n,)."""
+        if rows.all():
+            return self
+        groups = None
+        if self.groups is not None:
+            groups = np.unique(self.groups[rows], return_inverse=True)[1]
+        models = (m if m is None else m[rows] for m in (self.champion, self.anchor))
+        slices = self.slices[rows] if len(self.slices) else self.slices
+        return Case(self.task, self.y[rows], self.challenger[rows], *models, groups, slices)
+
 
 @dataclass(frozen=True)
 class Difference:

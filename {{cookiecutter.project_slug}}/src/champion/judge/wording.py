@@ -46,7 +46,11 @@ def reasons(file: dict[str, Any], problem: str) -> Iterator[str]:
         margin = amount(metric["margin"])
         yield f"{label} is not worse by more than the margin of {margin}, {sure}."
         if file["policy"] == "improve":
-            yield "That is enough for new data or a new lock; a change of the model must be better."
+            least = amount(resolution["mde80"])
+            yield (
+                "That is enough for new data or a new lock; a change of the model must be better, "
+                f"and these rows can show {least} or more."
+            )
     elif word == "worse":
         yield f"{label} is worse by {amount(-metric['delta'])}, which chance does not explain."
     else:

@@ -75,11 +75,11 @@ def sides(settings: Settings) -> list[str]:
 def evidence(
     row_ids: pd.Series, said: NDArray[np.float64], task: str, classes: list[str]
 ) -> pd.DataFrame:
-    """The table of predictions: `row_id` and `score`, or one column a class."""
+    """The table of predictions, by row_id: `row_id` and `score`, or one column a class."""
     columns = classes if task == "multiclass" else ["score"]
     table = pd.DataFrame(said.reshape(len(said), -1), columns=columns)
     table.insert(0, "row_id", row_ids)
-    return table
+    return table.sort_values("row_id", ignore_index=True)
 
 
 def metrics(y: NDArray[np.float64], said: NDArray[np.float64], task: str) -> dict[str, object]:

@@ -151,21 +151,21 @@ def fingerprint(version: str) -> str:
     return digest.hexdigest()
 
 
-def create() -> None:
-    """Make an empty `.venv` of the Python that runs this."""
-    if VENV.exists():
-        print("Removing .venv, whose Python does not run")
-        shutil.rmtree(VENV)
+def create(folder: Path = VENV) -> None:
+    """Make an empty environment of the Python that runs this."""
+    if folder.exists():
+        print(f"Removing {folder.name}, whose Python does not run")
+        shutil.rmtree(folder)
     uv = shutil.which("uv")
-    print(f"Making .venv with {'uv' if uv else 'venv'} (Python {sys.version.split()[0]})")
+    print(f"Making {folder.name} with {'uv' if uv else 'venv'} (Python {sys.version.split()[0]})")
     sys.stdout.flush()
     if uv:
-        command = [uv, "venv", "--quiet", "--no-project", "--python", sys.executable, str(VENV)]
+        command = [uv, "venv", "--quiet", "--no-project", "--python", sys.executable, str(folder)]
     else:
-        command = [sys.executable, "-m", "venv", str(VENV)]
+        command = [sys.executable, "-m", "venv", str(folder)]
     if subprocess.run(command).returncode:
         cure = "see above" if uv else "on Debian and Ubuntu install python3-venv, or install uv"
-        raise Refusal(f".venv cannot be made: {cure}.")
+        raise Refusal(f"{folder.name} cannot be made: {cure}.")
 
 
 def install(environment: Environment, locks: list[str]) -> None:

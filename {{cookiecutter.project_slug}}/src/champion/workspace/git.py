@@ -73,6 +73,12 @@ def resolve(reference: str) -> str | None:
     )
 
 
+def show(commit: str, path: str) -> str:
+    """A file's text in a commit; empty where there is none."""
+    done = attempt("show", f"{commit}:{path}")
+    return "" if done.returncode else done.stdout
+
+
 def config(key: str) -> str:
     """One setting of Git; empty if it is not set."""
     return attempt("config", "--get", key).stdout.strip()

@@ -1,0 +1,187 @@
+"""Judge a challenger beside the champion, on rows that the default branch's code derives."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from champion.judge import changes, evidence
+from champion.judge.champion import Champion, data_of, find, output, read_yaml, tracked_data
+from champion.judge.commit import HOME, Run, run_commit
+from champion.judge.verdict import judge
+from champion.project import MODEL, PREDICTIONS
+from champion.settings import GATE, Settings
+from champion.tables.read import write_parquet
+from champion.workspace.git import show
+from champion.workspace.objects import sha256
+
+EVIDENCE = HOME / "evidence" / "holdout.parquet"
+LEAKED = 0.05  # share of the holdout that the champion may have trained on
+SAME_AFTER_LOCK = 1e-6  # other libraries round differently
+ROLES = ("target", "task", "positive", "id", "time", "group")
+
+
+@dataclass
+class Challenge:
+    """A challenger beside the champion, on rows that the default branch's code derived.
+
+    Parameters
+    ----------
+    rows : the challenger's data, as the default branch's code names them.
+    earlier : the default branch's own data, likewise; the same where the data did not change.
+    champion_run : what the champion says; None without a champion.
+    """
+
+    base: str
+    champion: Champion | None
+    paths: list[str]
+    rows: Run
+    earlier: Run
+    champion_run: Run | None
+    trained: Run | None  # the champion's own data, with its own code
+    seed: int | None  # of a new holdout
+
+    @property
+    def data_changed(self) -> bool:
+        return self.rows.folder != self.earlier.folder
+
+
+def other_seed(tip: str) -> int | None:
+    """The seed of a new holdout, where the challenger changes nothing else of the split.
+
+    Raises
+    ------
+    Invalid : it redraws the holdout in another way, and would choose its own questions.
+    """
+    before = read_yaml(show(tip, GATE.name))
+    after = read_yaml(GATE.read_text(encoding="utf-8"))
+    changed = [
+        f"{section}.{key}"
+        for section in ("split", "data")
+        for old, new in [(before.get(section) or {}, after.get(section) or {})]
+        for key in {**old, **new}
+        if old.get(key) != new.get(key) and (section == "split" or key in ROLES)
+    ]
+    if changed == ["split.seed"]:
+        return int(after["split"]["seed"])
+    if changed:
+        raise evidence.Invalid(
+            f"gate.yaml: {changed[0]} changed, and with it the rows of the holdout: take that back; "
+            "for a fresh holdout run `make new-holdout`."
+        )
+    return None
+
+
+def prepare(tip: str, paths: list[str], seed: int | None) -> Challenge:
+    """Have the default branch's code name the rows, and the champion score them.
+
+    Raises
+    ------
+    Invalid : the data, or the champion on them, are refused.
+    """
+    champion = find() if seed is None else None
+    data, own = tracked_data(), data_of(tip)
+    model = output(champion.commit, "train", MODEL) if champion else None
+    print("Deriving the holdout and scoring the champion on it", flush=True)
+    at_tip = model if champion and champion.commit == tip else None
+    rows = run_commit(tip, data, at_tip, seed)
+    earlier = rows if data == own else run_commit(tip, own, at_tip, seed)
+    if champion is None:
+        return Challenge(tip, None, paths, rows, earlier, None, None, seed)
+    if at_tip:
+        return Challenge(tip, champion, paths, rows, earlier, rows, earlier, seed)
+    scored = run_commit(champion.commit, data, model)
+    learned = data_of(champion.commit)
+    trained = scored if learned == data else run_commit(champion.commit, learned)
+    return Challenge(tip, champion, paths, rows, earlier, scored, trained, seed)
+
+
+def decide(it: Challenge, settings: Settings, policy: str) -> dict[str, Any]:
+    """The verdict on the rows that both models may be asked about."""
+    rows = it.rows.rows
+    if it.data_changed:
+        refuse_lost_rows(it.earlier.rows, rows)
+    held = rows[rows["holdout"]].sort_values("row_id", ignore_index=True)
+    fresh, remarks = without_trained(held, it.trained)
+    holdout = write_evidence(held, EVIDENCE)
+    settings.data.positive = None  # the rows say true and false by now
+    settings.data.slices = [c.removeprefix("slice_") for c in held if c.startswith("slice_")]
+    if changes.kind(it.paths) == "lock":
+        settings.gate.equivalent = max(settings.gate.equivalent, SAME_AFTER_LOCK)
+    champion = it.champion_run.predictions if it.champion_run else None
+    case = evidence.case(holdout, PREDICTIONS, champion, None, settings)
+    file = judge(case.only(fresh), settings.gate, policy)
+    file["budget"]["holdout"] = sha256(holdout)
+    file["findings"] += remarks
+    if it.data_changed and changes.kind(it.paths) == "model" and not settings.data.time:
+        known = set(it.earlier.rows.loc[it.earlier.rows["holdout"], "row_id"])
+        before = judge(
+            case.only(fresh & held["row_id"].isin(known).to_numpy()), settings.gate, policy
+        )
+        if not before["merge"]:
+            stop(file, f"Data and code changed, and on the holdout's earlier rows: "
+                       f"{before['reasons'][0]}")  # fmt: skip
+    if it.seed is not None:
+        stop(file, "A new holdout compares with a dummy model only: it needs the owner's override.")
+    return file
+
+
+def stop(file: dict[str, Any], reason: str) -> None:
+    """Forbid the merge, whatever the verdict."""
+    file["merge"] = False
+    file["reasons"].insert(0, reason)
+
+
+def refuse_lost_rows(before: pd.DataFrame, after: pd.DataFrame) -> None:
+    """Refuse data in which a row of the holdout is gone or has another content.
+
+    A window of time may drop its oldest rows.
+
+    Raises
+    ------
+    Invalid : with how many.
+    """
+    held = before[before["holdout"]]
+    known = after.set_index("row_id")["content"].reindex(held["row_id"])
+    gone = known.isna().to_numpy().copy()
+    if "time" in after:
+        gone &= ~(held["time"] < after["time"].min()).to_numpy()
+    changed = ~known.isna().to_numpy() & (known.to_numpy() != held["content"].to_numpy())
+    for count, what in ((int(gone.sum()), "lack"), (int(changed.sum()), "change the values of")):
+        if count:
+            raise evidence.Invalid(
+                f"the data {what} {count:,} of the {len(held):,} rows of the default branch's holdout "
+                "(a row with another answer is another row): put them back; a correction that is "
+                "meant needs the owner's override."
+            )
+
+
+def without_trained(held: pd.DataFrame, trained: Run | None) -> tuple[np.ndarray, list[str]]:
+    """Where the holdout's rows are new to the champion, and a remark on those that are not.
+
+    Raises
+    ------
+    Invalid : it trained on too many of them.
+    """
+    if trained is None:
+        return np.ones(len(held), bool), []
+    rows = trained.rows
+    seen = held["row_id"].isin(rows["row_id"][~rows["holdout"]]).to_numpy()
+    count = int(seen.sum())
+    if count > LEAKED * len(held):
+        raise evidence.Invalid(
+            f"the champion trained on {count:,} of the holdout's {len(held):,} rows: wait until the "
+            "window has moved on, or ask the owner for a new holdout."
+        )
+    remark = f"{count:,} rows of the holdout are left out: the champion trained on them."
+    return ~seen, [remark] if count else []
+
+
+def write_evidence(held: pd.DataFrame, path: Path) -> Path:
+    """Write the holdout as `compare` reads it."""
+    slices = {c: c.removeprefix("slice_") for c in held if c.startswith("slice_")}
+    kept = ["row_id", "y_true", *(["group"] if "group" in held else []), *slices]
+    write_parquet(held[kept].rename(columns=slices), path)
+    return path

@@ -1,0 +1,109 @@
+"""The champion: which model is the current one."""
+
+import argparse
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from champion.errors import Refusal
+from champion.judge.commit import run_commit
+from champion.project import MODEL, RAW
+from champion.workspace.git import default_branch, git, resolve, show
+
+STAGE = re.compile(r"model#production(!?)#(\d+)")
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The current model."""
+
+    commit: str
+    version: str | None  # None: not promoted yet
+
+    @property
+    def name(self) -> str:
+        return f"champion {self.version or self.commit[:7]}"
+
+
+def find() -> Champion | None:
+    """The model in production by its Git tag; before the first one, the default branch's.
+
+    Returns
+    -------
+    None where there is no model yet.
+    """
+    stages = sorted(
+        (int(found[2]), found[1] == "!", tag)
+        for tag in git("tag", "--list", "model#production*").splitlines()
+        if (found := STAGE.fullmatch(tag))
+    )
+    if stages and not stages[-1][1]:
+        commit = git("rev-parse", f"{stages[-1][2]}^{{commit}}")
+        versions = git("tag", "--list", "model@v*", "--points-at", commit).splitlines()
+        return Champion(commit, versions[-1].partition("@")[2] if versions else None)
+    commit = base()
+    return Champion(commit, None) if output(commit, "train", MODEL) else None
+
+
+def base() -> str:
+    """The tip of the default branch, as last fetched."""
+    name = default_branch()
+    commit = resolve(f"refs/remotes/origin/{name}") or resolve(f"refs/heads/{name}")
+    if not commit:
+        raise Refusal(f"there is no branch {name}: judge in a clone of the repository.")
+    return commit
+
+
+def read_yaml(text: str) -> Any:
+    from ruamel.yaml import YAML, YAMLError
+
+    try:
+        return YAML(typ="safe").load(text) or {}
+    except YAMLError:
+        return {}
+
+
+def output(commit: str, stage: str, path: Path) -> str | None:
+    """The hash of what a stage wrote, as the commit's dvc.lock has it."""
+    stages = read_yaml(show(commit, "dvc.lock")).get("stages") or {}
+    outs = (stages.get(stage) or {}).get("outs") or []
+    return next((out["md5"] for out in outs if out.get("path") == path.as_posix()), None)
+
+
+def data_of(commit: str) -> str:
+    """The hash of the raw data that a commit tracks.
+
+    Raises
+    ------
+    Refusal : it tracks none.
+    """
+    outs = read_yaml(show(commit, f"{RAW.as_posix()}.dvc")).get("outs") or [{}]
+    if not outs[0].get("md5"):
+        raise Refusal(f"commit {commit[:7]} tracks no data: run set-up there.")
+    return str(outs[0]["md5"])
+
+
+def run(_: argparse.Namespace) -> int:
+    """Verb `score-champion`: what the champion says of the working tree's holdout."""
+    champion = find()
+    if champion is None:
+        print("There is no champion yet: a challenger has to be better than a dummy model.")
+        return 0
+    if champion.version is None:
+        print(f"No model was promoted yet: the default branch's {champion.commit[:7]} stands in.")
+    data = tracked_data()
+    model = output(champion.commit, "train", MODEL)
+    assert model
+    scored = run_commit(champion.commit, data, model)
+    print(f"{champion.name}: {scored.predictions} ({len(pd.read_parquet(scored.predictions)):,} rows,"
+          f" Python {scored.about['python']})")  # fmt: skip
+    return 0
+
+
+def tracked_data() -> str:
+    """The hash of the raw data that the working tree tracks."""
+    outs = read_yaml(Path(f"{RAW}.dvc").read_text(encoding="utf-8")).get("outs") or [{}]
+    return str(outs[0].get("md5"))

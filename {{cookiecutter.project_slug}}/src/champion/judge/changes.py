@@ -1,0 +1,106 @@
+"""What a challenger changed: which policy that asks for, and what the report tells of it."""
+
+import re
+from collections.abc import Iterable
+from fnmatch import fnmatch
+from typing import Any
+
+from champion.judge.champion import read_yaml
+from champion.workspace.git import show
+
+# What the pipeline writes says nothing of what a person changed.
+RESULTS = ("dvc.lock", "reports/*")
+DATA = ("data/*", "*.dvc")
+LOCKED = ("requirements*.txt", "pyproject.toml", ".dvc/config")
+HARMLESS = ("*.md", "LICENSE", "docs/*", "deploy/*", "tests/*", "notebooks/*", ".gitignore",
+            ".gitattributes", ".dvcignore", ".pre-commit-config.yaml", "Makefile",
+            "src/champion/serve/*", "src/champion/monitor/*", "src/champion/workspace/*")  # fmt: skip
+# A change of these needs the owner: they say how models are judged. See .github/CODEOWNERS.
+OWNED = ("gate.yaml", "src/*/schema.py", "src/champion/*", ".github/*")
+
+
+def matching(paths: Iterable[str], patterns: tuple[str, ...]) -> list[str]:
+    return [path for path in paths if any(fnmatch(path, pattern) for pattern in patterns)]
+
+
+def kind(paths: list[str]) -> str:
+    """nothing, data, lock or model: what the changed paths can have changed."""
+    left = set(paths) - set(matching(paths, (*RESULTS, *HARMLESS)))
+    for name, patterns in (("data", DATA), ("lock", LOCKED)):
+        if left and left == set(matching(left, patterns)):
+            return name
+    return "model" if left else "nothing"
+
+
+def policy(paths: list[str]) -> str:
+    """New data and new libraries must do no harm; a new model must be better."""
+    return "maintain" if kind(paths) in ("data", "lock") else "improve"
+
+
+def params(before: str, after: str) -> list[dict[str, Any]]:
+    """The keys of params.yaml that differ."""
+    old, new = flat(read_yaml(before)), flat(read_yaml(after))
+    return [
+        {"key": key, "champion": old.get(key), "challenger": new.get(key)}
+        for key in dict.fromkeys([*old, *new])
+        if old.get(key) != new.get(key)
+    ]
+
+
+def flat(content: Any, prefix: str = "") -> dict[str, Any]:
+    """{"model": {"kind": 1}} as {"model.kind": 1}"""
+    if not isinstance(content, dict):
+        return {prefix.removesuffix("."): content}
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        found |= flat(value, f"{prefix}{key}.")
+    return found
+
+
+def lock(before: str, after: str) -> list[dict[str, Any]]:
+    """The packages whose version differs."""
+    pinned = r"(?m)^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)"
+    old, new = dict(re.findall(pinned, before)), dict(re.findall(pinned, after))
+    return [
+        {"package": name, "champion": old.get(name), "challenger": new.get(name)}
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    ]
+
+
+def pipeline(text: str) -> str:
+    """The graph of a dvc.yaml as mermaid."""
+    stages = read_yaml(text).get("stages") or {}
+    made = {name_of(out): stage for stage, it in stages.items() for out in written(it)}
+    edges = {
+        (made[dep], stage)
+        for stage, it in stages.items()
+        for dep in it.get("deps") or []
+        if dep in made
+    }
+    return "\n".join(["flowchart LR", *(f"  {a} --> {b}" for a, b in sorted(edges))])
+
+
+def written(stage: dict[str, Any]) -> list[Any]:
+    return [out for key in ("outs", "metrics", "plots") for out in stage.get(key) or []]
+
+
+def name_of(out: Any) -> str:
+    return next(iter(out)) if isinstance(out, dict) else str(out)
+
+
+def described(base: str, texts: dict[str, str], paths: list[str]) -> dict[str, Any]:
+    """The section `changes` of the verdict file, but for the data.
+
+    Parameters
+    ----------
+    base : the commit that the challenger started from.
+    texts : the challenger's params.yaml, requirements.txt and dvc.yaml.
+    """
+    return {
+        "paths": sorted(set(paths) - set(matching(paths, RESULTS))),
+        "owner_paths": sorted(matching(paths, OWNED)),
+        "params": params(show(base, "params.yaml"), texts["params.yaml"]),
+        "lock": lock(show(base, "requirements.txt"), texts["requirements.txt"]),
+        "pipeline": pipeline(texts["dvc.yaml"]) if "dvc.yaml" in paths else None,
+    }

@@ -1,0 +1,2 @@
+def write(file, folder):
+    pass
