@@ -6,8 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
@@ -21,6 +19,7 @@ from ruamel.yaml import YAML
 from champion import warm
 from conftest import Bake, BakedProject, Done
 from small_project import server
+from whole_projects import change, commit, copied, made_once, until
 from whole_tables import TABLES, Table, subscribers, visits
 
 PYTHON = sys.executable
@@ -31,22 +30,6 @@ STAGES = ("validate", "split", "train", "evaluate", "explain")
 
 def dvc(project: BakedProject, *arguments: str, check: bool = True, **variables: str) -> Done:
     return project.run(PYTHON, "-m", "dvc", *arguments, check=check, **variables)
-
-
-def copied(project: BakedProject, folder: Path) -> BakedProject:
-    """The same project in another folder."""
-    shutil.copytree(project.path, folder, symlinks=True)
-    return BakedProject(folder, project.answers, project.said)
-
-
-def change(project: BakedProject, file: str, **sections: Any) -> None:
-    """Write keys of gate.yaml or params.yaml, as a user edits them."""
-    yaml = YAML()
-    path = project.path / file
-    content = yaml.load(path)
-    for name, keys in sections.items():
-        content[name].update(keys)
-    yaml.dump(content, path)
 
 
 def read(project: BakedProject, name: str) -> Any:
@@ -62,33 +45,6 @@ def hashes(text: str) -> dict[str, str]:
     found = YAML(typ="safe").load(text)["stages"]
     parts = (out for stage in found.values() for out in (*stage["deps"], *stage.get("outs", [])))
     return {out["path"]: out["md5"] for out in parts}
-
-
-def commit(project: BakedProject, message: str) -> None:
-    project.git("add", "--all")
-    project.git("commit", "--quiet", "--no-verify", "-m", message)
-
-
-def made_once(
-    name: str, factory: pytest.TempPathFactory, make: Callable[[Path], BakedProject]
-) -> BakedProject:
-    """Make a project once, also where several processes run the tests."""
-    base = factory.getbasetemp()
-    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    ready, failed = base / f"{name}.ready", base / f"{name}.failed"
-    try:
-        (base / name).mkdir()
-    except FileExistsError:
-        until(lambda: ready.exists() or failed.exists(), seconds=300)
-        assert ready.exists(), failed.read_text()
-        return BakedProject(base / name / name, {}, ready.read_text(encoding="utf-8"))
-    try:
-        project = make(base / name / name)
-    except BaseException:
-        failed.write_text(traceback.format_exc(), encoding="utf-8")
-        raise
-    ready.write_text(project.said, encoding="utf-8")
-    return project
 
 
 @pytest.fixture(scope="module")
@@ -452,13 +408,6 @@ def children(process: int, word: str = "") -> list[int]:
             if word in Path(f"/proc/{child}/cmdline").read_text():
                 found.append(int(child))
     return found
-
-
-def until(happened: Callable[[], bool], seconds: float = 20) -> None:
-    started = time.monotonic()
-    while not happened():
-        assert time.monotonic() - started < seconds
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("name", ["model.skops", "data/train.parquet"])

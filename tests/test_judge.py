@@ -1,0 +1,353 @@
+"""A branch is judged on the command line, as a person does it before the pull request."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from champion.judge.challenge import refuse_lost_rows
+from champion.judge.evidence import Invalid
+from conftest import Bake, BakedProject
+from whole_projects import change, commit, copied, made_once
+
+ROWS = 3000
+
+
+def members(folder: Path, start: int = 0, rows: int = ROWS, seed: int = 0) -> Path:
+    """Who renews? Visits count both ways from the middle, which no straight line can follow."""
+    random = np.random.default_rng(seed)
+    visits, age = random.normal(size=rows), random.normal(size=rows)
+    chance = 1 / (1 + np.exp(-(1.2 * np.abs(visits) - 1 + 0.8 * age)))
+    path = folder / "members.csv"
+    pd.DataFrame(
+        {
+            "member": np.arange(start, start + rows),
+            "visits": visits.round(3),
+            "age": age.round(3),
+            "children": random.integers(0, 4, rows),
+            "club": random.choice(["north", "south", "west"], rows),
+            "renewed": np.where(random.random(rows) < chance, "yes", "no"),
+        }
+    ).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def main(baked: Bake, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
+    """The default branch with a straight-line champion, judged once; copy it."""
+
+    def make(path: Path) -> BakedProject:
+        table = members(path.parent)
+        project = copied(
+            baked(project_name="Members", data_file=str(table), target="renewed"), path
+        )
+        change(project, "gate.yaml", data={"id": "member", "slices": ["club"]})
+        change(project, "params.yaml", model={"kind": "linear", "boosted": {"max_iter": 30}})
+        change(project, "params.yaml", cv={"folds": 2}, explain={"rows": 50})
+        project.champion("setup")
+        project.champion("repro")
+        commit(project, "Train")
+        project.champion("judge")
+        return project
+
+    return made_once("members", tmp_path_factory, make)
+
+
+@pytest.fixture
+def branch(main: BakedProject, tmp_path: Path) -> BakedProject:
+    """A branch of one's own."""
+    project = copied(main, tmp_path / "members")
+    project.git("switch", "--quiet", "--create", "try")
+    return project
+
+
+def judged(project: BakedProject, code: int, *options: str) -> dict[str, Any]:
+    """Reproduce and judge; the verdict file."""
+    project.champion("repro")
+    done = project.champion("judge", *options, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    file: dict[str, Any] = json.loads((project.path / "verdict/verdict.json").read_text("utf-8"))
+    assert (project.path / "verdict/report.md").exists()
+    return file
+
+
+def test_an_untouched_branch_is_no_change(branch: BakedProject) -> None:
+    file = judged(branch, 0)
+    assert file["verdict"] == "equivalent"
+    assert file["merge"]
+    assert not file["changes"]["paths"]
+    assert branch.git("status", "--porcelain") == "", "judging leaves nothing to commit"
+    assert ".champion" not in branch.git("worktree", "list")
+
+
+def test_a_curve_beats_a_line(branch: BakedProject) -> None:
+    change(branch, "params.yaml", model={"kind": "boosted"})
+    file = judged(branch, 0)
+    assert file["verdict"] == "better"
+    assert file["policy"] == "improve"
+    assert file["metric"]["lower"] > 0
+    assert file["changes"]["params"] == [
+        {"key": "model.kind", "champion": "linear", "challenger": "boosted"}
+    ]
+    assert file["cv"]["challenger"] > file["cv"]["champion"]
+    assert {part["value"] for part in file["slices"]} <= {"north", "south", "west"}
+    again = branch.champion("judge")
+    assert "Look 1 at this holdout" in again.stdout, "the same predictions are the same look"
+
+
+def test_a_crippled_model_is_worse(branch: BakedProject) -> None:
+    change(branch, "gate.yaml", data={"leave_out": ["age"]})
+    file = judged(branch, 1)
+    assert file["verdict"] == "worse"
+    assert "which chance does not explain" in file["reasons"][-1]
+
+
+def test_a_change_within_chance_is_not_proven(branch: BakedProject) -> None:
+    """Nor does the branch's own, generous gate.yaml change that."""
+    change(branch, "gate.yaml", gate={"margin": 0.5, "metric": "accuracy", "false_merges": 20})
+    change(branch, "params.yaml", model={"kind": "boosted"})
+    change(branch, "params.yaml", model={"boosted": {"max_iter": 20, "learning_rate": 0.6}})
+    file = judged(branch, 1)
+    assert file["verdict"] == "inconclusive"
+    assert file["resolution"]["rows_for_target"] > file["resolution"]["rows"]
+    assert f"{file['resolution']['rows_for_target']:,} rows" in " ".join(file["reasons"])
+    assert file["metric"]["name"] == "roc_auc"
+    assert file["budget"]["alpha"] == 0.02
+    assert file["changes"]["owner_paths"] == ["gate.yaml"]
+
+
+def test_new_rows_must_do_no_harm(branch: BakedProject, tmp_path: Path) -> None:
+    file = str(members(tmp_path, ROWS, 1500, seed=1).rename(tmp_path / "more.csv"))
+    branch.champion("data", file)
+    commit(branch, "More members")
+    verdict = judged(branch, 0)
+    assert verdict["policy"] == "maintain"
+    assert verdict["verdict"] in ("better", "no_worse")
+    assert verdict["changes"]["data"]["added"] == 1500
+    assert verdict["changes"]["data"]["removed"] == 0
+
+
+def test_a_lock_that_moves_nothing_is_no_change(branch: BakedProject) -> None:
+    lock = branch.path / "requirements.txt"
+    dev = (branch.path / "requirements-dev.txt").read_text(encoding="utf-8")
+    start = dev.index("\nnbstripout==") + 1
+    end = next(i for i in range(start + 12, len(dev)) if dev[i - 1] == "\n" and dev[i].isalpha())
+    lock.write_text(lock.read_text(encoding="utf-8") + dev[start:end], encoding="utf-8")
+    shutil.rmtree(branch.path / ".champion")  # so that the champion's own lock is installed
+    file = judged(branch, 0)
+    assert file["verdict"] == "equivalent"
+    assert file["policy"] == "maintain"
+    assert [it["package"] for it in file["changes"]["lock"]] == ["nbstripout"]
+    (made,) = (branch.path / ".champion/environments").iterdir()
+    assert (made / "complete").exists()
+
+
+def raw(project: BakedProject) -> pd.DataFrame:
+    return pd.read_csv(next((project.path / "data/raw").glob("*.csv")))
+
+
+def track(project: BakedProject, table: pd.DataFrame) -> None:
+    """Put other data in place of those there are, past every check."""
+    path = next((project.path / "data/raw").glob("*.csv"))
+    path.unlink()
+    table.to_csv(path, index=False)
+    project.run(sys.executable, "-m", "dvc", "add", "-q", "data/raw")
+    commit(project, "Other data")
+
+
+def hard_row(project: BakedProject) -> int:
+    """The position in the table of the holdout's row that the champion is most wrong about."""
+    holdout = pd.read_parquet(project.path / "data/holdout.parquet")
+    said = pd.read_parquet(project.path / "predictions.parquet").set_index("row_id")["score"]
+    error = (holdout["row_id"].map(said) - holdout["renewed"].astype(float)).abs()
+    return int(float(holdout.loc[error.idxmax(), "member"]))
+
+
+def test_a_hard_row_cannot_be_deleted(branch: BakedProject) -> None:
+    track(branch, raw(branch).drop(index=hard_row(branch)))
+    file = judged(branch, 2)
+    assert file["verdict"] == "invalid"
+    assert "lack 1 of the" in file["reasons"][0]
+    assert file["budget"] is None
+
+
+ANSWERED = pd.DataFrame(
+    {
+        "row_id": ["a-0", "b-1", "c-0", "d-1"],
+        "content": ["1", "2", "3", "4"],
+        "holdout": [False, True, True, True],
+        "time": pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"]),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        pytest.param(ANSWERED.replace("c-0", "c-1"), "lack 1 of the 3", id="relabelled"),
+        pytest.param(ANSWERED.replace("3", "5"), "change the values of 1", id="rewritten"),
+        pytest.param(ANSWERED.iloc[[0, 2, 3]], "lack 1 of the 3", id="deleted"),
+        pytest.param(ANSWERED.iloc[2:], "", id="a window that drops the oldest"),
+        pytest.param(ANSWERED.iloc[[0, 2, 3]].drop(columns="time"), "lack 1", id="without a time"),
+        pytest.param(ANSWERED.iloc[::-1].assign(holdout=False), "", id="a window that moved on"),
+    ],
+)
+def test_the_holdouts_rows_stay_as_they_are(after: pd.DataFrame, said: str) -> None:
+    if not said:
+        refuse_lost_rows(ANSWERED, after)
+        return
+    with pytest.raises(Invalid, match=said):
+        refuse_lost_rows(ANSWERED, after)
+
+
+def test_a_column_that_the_champion_needs_cannot_go(branch: BakedProject) -> None:
+    track(branch, raw(branch).drop(columns="age"))
+    schema = branch.package / "schema.py"
+    lines = schema.read_text(encoding="utf-8").splitlines(keepends=True)
+    schema.write_text("".join(x for x in lines if '"age"' not in x), encoding="utf-8")
+    file = judged(branch, 2)
+    assert "cannot use these data" in file["reasons"][0]
+
+
+def test_gaps_and_new_columns_move_no_row(branch: BakedProject) -> None:
+    table = raw(branch)
+    table["children"] = table["children"].astype(object)
+    table.loc[table.index % 50 == 1, "children"] = ""
+    before = set(pd.read_parquet(branch.path / "data/holdout.parquet")["row_id"])
+    gaps = table["children"].eq("")
+    held = table["member"].isin(
+        pd.read_parquet(branch.path / "data/holdout.parquet")["member"].astype(float).astype(int)
+    )
+    table.loc[gaps & held, "children"] = raw(branch)["children"]
+    track(branch, table.sample(frac=1, random_state=0).assign(shoe_size=42))
+    file = judged(branch, 0)
+    assert file["policy"] == "maintain"
+    after = set(pd.read_parquet(branch.path / "data/holdout.parquet")["row_id"])
+    assert after == before
+
+
+def test_another_split_is_invalid(branch: BakedProject) -> None:
+    change(branch, "gate.yaml", split={"holdout": 0.3})
+    file = judged(branch, 2)
+    assert "split.holdout changed" in file["reasons"][0]
+
+
+def test_an_engine_that_chooses_its_own_rows_is_invalid(branch: BakedProject) -> None:
+    source = branch.path / "src/champion/tables/rows.py"
+    text = source.read_text(encoding="utf-8")
+    source.write_text(text.replace("< split.holdout", "> 1 - split.holdout"), encoding="utf-8")
+    file = judged(branch, 2)
+    assert "are missing" in file["reasons"][0]
+    assert "src/champion/tables/rows.py" in file["changes"]["owner_paths"]
+
+
+def test_a_new_holdout_needs_a_person(branch: BakedProject) -> None:
+    said = branch.champion("new-holdout").stdout
+    assert "split.seed is 1" in said
+    file = judged(branch, 1)
+    assert file["verdict"] == "better"
+    assert file["champion"] is None
+    assert "override" in file["reasons"][0]
+
+
+def test_a_feature_of_ones_own_is_judged(branch: BakedProject) -> None:
+    """The champion is asked about rows that its own code has loaded."""
+    data = branch.package / "data.py"
+    text = data.read_text(encoding="utf-8")
+    assert "    return " in text
+    head, _, tail = text.rpartition("    return ")
+    expression, _, rest = tail.partition("\n")
+    data.write_text(
+        f"{head}    table = {expression}\n"
+        f"    table['far'] = table['visits'].abs()\n    return table\n{rest}",
+        encoding="utf-8",
+    )
+    schema = branch.package / "schema.py"
+    text = schema.read_text(encoding="utf-8")
+    line = next(x for x in text.splitlines() if '"visits"' in x)
+    schema.write_text(text.replace(line, f'{line}\n        "far": number(),'), encoding="utf-8")
+    file = judged(branch, 0)
+    assert file["verdict"] == "better"
+
+
+def test_the_champion_is_the_one_in_production(branch: BakedProject) -> None:
+    """A tag names it, whatever the default branch holds by now."""
+    for tag in ("model@v1.0.0", "model#production#1"):
+        branch.git("tag", "--annotate", tag, "--message", tag)
+    change(branch, "params.yaml", model={"kind": "boosted"})
+    branch.champion("repro")
+    commit(branch, "Merged, and not promoted")
+    branch.git("branch", "--force", "main", "HEAD")
+    file = judged(branch, 0)
+    assert file["champion"]["version"] == "v1.0.0"
+    assert file["verdict"] == "better"
+    assert "champion v1.0.0" in branch.champion("score-champion").stdout
+
+
+def test_without_a_champion_there_is_a_dummy(main: BakedProject, tmp_path: Path) -> None:
+    project = copied(main, tmp_path / "members")
+    project.git("rm", "--quiet", "--cached", "dvc.lock")
+    project.git("commit", "--quiet", "--no-verify", "--message", "No results yet")
+    file = judged(project, 0)
+    assert file["champion"] is None
+    assert file["metric"]["champion"] == 0.5
+    assert file["verdict"] == "better"
+    assert "no champion yet" in project.champion("score-champion").stdout
+
+
+def test_caps_stop_a_better_model(main: BakedProject, tmp_path: Path) -> None:
+    project = copied(main, tmp_path / "members")
+    change(project, "gate.yaml", gate={"max_size": 1.01, "max_latency": 0.1})
+    project.champion("repro")
+    commit(project, "Cap it")
+    project.git("switch", "--quiet", "--create", "try")
+    change(project, "params.yaml", model={"kind": "boosted"})
+    file = judged(project, 1)
+    assert file["verdict"] == "better"
+    assert "time to predict" in file["reasons"][0]
+    assert "size" in file["reasons"][1]
+
+
+def test_what_is_not_ready_is_told(branch: BakedProject) -> None:
+    change(branch, "params.yaml", model={"kind": "boosted"})
+    stale = branch.champion("judge", check=False)
+    assert stale.returncode == 2
+    assert "not up to date: run `make repro`" in stale.stderr
+    branch.git("checkout", "--quiet", "params.yaml")
+    branch.git("switch", "--quiet", "main")
+    (branch.path / "README.md").write_text("Other words.\n", encoding="utf-8")
+    commit(branch, "Word it otherwise")
+    branch.git("switch", "--quiet", "try")
+    behind = branch.champion("judge", check=False)
+    assert behind.returncode == 1
+    assert "run `make update`" in behind.stderr
+
+
+def test_a_judge_that_was_killed_leaves_nothing_that_is_trusted(branch: BakedProject) -> None:
+    shutil.rmtree(branch.path / ".champion")
+    environment = {"PYTHONPATH": "src", "CHAMPION_VENV": sys.prefix}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "champion", "judge"],
+        cwd=branch.path,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+    assert process.stdout
+    assert "Deriving" in process.stdout.readline()
+    tmp = branch.path / ".champion/tmp"
+    while not list(tmp.glob("*/run/rows.parquet")):
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not list((branch.path / ".champion").glob("runs/*"))
+    assert judged(branch, 0)["verdict"] == "equivalent"
