@@ -20,8 +20,7 @@ WORD = r"[^\W\d_][^\W_]*(?:[-'][^\W\d_][^\W_]*)*"
 NUMBER = r"[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d{0,6})(?:\.\d{1,6})?"
 PLAIN = re.compile(rf"\(?(?:{WORD}|{NUMBER}|[=±…\u2013])%?\)?[.,:;?!]?")
 START_OF_LIST = re.compile(r"\d+[.)]|[=+\u2212\u2013-]")
-NODE = re.compile(r'(node\d{1,4})\["(.{1,200})"\]')
-EDGE = re.compile(r"node\d{1,4}\s*-->\s*node\d{1,4}")
+EDGE = re.compile(r"([\w.-]{1,60})\s*-->\s*([\w.-]{1,60})", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{7,}", re.IGNORECASE)
 
 
@@ -95,14 +94,12 @@ def image(alt: str, folder: str, name: str) -> str:
 
 
 def graph(text: str) -> str:
-    """DVC's graph of a pipeline, written anew as mermaid; empty if it is anything else."""
+    """A mermaid graph of named stages, written anew; empty if it is anything else."""
     first, *lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
-    drawn = ["```mermaid", "flowchart TD"]
-    for line in lines:
-        if node := NODE.fullmatch(line):
-            label = re.sub(r"[^ \w./-]", "·", clean(node[2]), flags=re.ASCII)
-            line = f'{node[1]}["{label}"]'
-        elif not EDGE.fullmatch(line):
-            return ""
-        drawn.append(f"    {line}")
-    return "\n".join([*drawn, "```"]) if first == "flowchart TD" and len(drawn) < 100 else ""
+    edges = [edge.groups() for edge in map(EDGE.fullmatch, lines) if edge]
+    if not re.fullmatch("flowchart (LR|TD)", first) or not 0 < len(edges) == len(lines) < 100:
+        return ""
+    numbers = {name: n for n, name in enumerate(dict.fromkeys(sum(edges, ())))}
+    drawn = [f'    s{n}["{name}"]' for name, n in numbers.items()]
+    drawn += [f"    s{numbers[a]} --> s{numbers[b]}" for a, b in edges]
+    return "\n".join(["```mermaid", first, *drawn, "```"])

@@ -13,7 +13,7 @@ from typing import Any
 
 from champion.errors import Refusal
 from champion.judge.differences import draw
-from champion.judge.verdict_file import read, stops
+from champion.judge.verdict_file import checked, read, stops
 from champion.judge.wording import SHOWN, amount, interval, level, used_up, value_of
 from champion.markdown import bullets, clean, code, codes, fold, graph, image, prose, table
 
@@ -58,17 +58,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     file = read(args.file)
-    folder = args.figures or args.out.parent / "figures"
-    try:
-        base = args.base_url or Path(os.path.relpath(folder, args.out.parent)).as_posix()
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        if drawn(file):
-            draw(file, folder / FIGURE)
-        args.out.write_text(as_markdown(file, base), encoding="utf-8", newline="\n")
-    except (OSError, ValueError) as error:
-        raise Refusal(f"The report cannot be written: {error}.") from error
+    draw_and_write(file, args.out, args.figures or args.out.parent / "figures", args.base_url)
     print(headline(file))
     return 0
+
+
+def write(file: dict[str, Any], folder: Path) -> None:
+    """Write report.md and its figure beside the verdict file that they tell of."""
+    draw_and_write(checked(file), folder / "report.md", folder / "figures", None)
+
+
+def draw_and_write(file: dict[str, Any], out: Path, figures: Path, base: str | None) -> None:
+    try:
+        base = base or Path(os.path.relpath(figures, out.parent)).as_posix()
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if drawn(file):
+            draw(file, figures / FIGURE)
+        out.write_text(as_markdown(file, base), encoding="utf-8", newline="\n")
+    except (OSError, ValueError) as error:
+        raise Refusal(f"The report cannot be written: {error}.") from error
 
 
 def headline(file: dict[str, Any]) -> str:

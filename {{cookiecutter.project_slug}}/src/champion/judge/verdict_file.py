@@ -37,7 +37,7 @@ SHAPE: dict[str, Any] = {
     "champion": {"version": str, "commit": str},
     "challenger": {
         "commit": str, "model": {"md5": str, "sha256": str, "size": int},
-        "predictions_sha256": str, "data_sha256": str,
+        "predictions_sha256": str, "data_sha256": str, "data": str,
     },
     "run": {"id": int, "attempt": int, "url": str},
     "changes": {
@@ -83,12 +83,17 @@ def read(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise Refusal(f"{name} is no JSON or is damaged.") from error
     try:
-        if not isinstance(found, dict):
-            raise Refusal("it holds no keys.")
-        file = known({"champion": {}, **found}, SHAPE, "")
-        check(file)
+        return checked(found)
     except Refusal as refusal:
         raise Refusal(f"{name} is no verdict file: {refusal}") from refusal
+
+
+def checked(found: Any) -> dict[str, Any]:
+    """The same of a verdict that is not in a file yet."""
+    if not isinstance(found, dict):
+        raise Refusal("it holds no keys.")
+    file: dict[str, Any] = known({"champion": {}, **found}, SHAPE, "")
+    check(file)
     return file
 
 
