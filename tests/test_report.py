@@ -224,7 +224,7 @@ def test_rounding_never_hides_on_which_side_of_zero_an_interval_is(
 
 
 ATTACKS = [
-    "@acme/owners", "#1", "GH-1", "acme/flights#1", COMMIT, "www.evil.com", "http://evil.com",
+    "@acme/owners", "#1", "GH-1", "acme/flights#1", COMMIT, "f2a91c0", "www.evil.com", "http://evil.com",
     "a@evil.com", "mailto:a@evil.com", "xmpp:a@evil.com", "[a](http://evil.com)", "![a](b.png)",
     "<img src=x>", "<!-- a", "-->", "<script>", "</details>", "<details>", "|", "\\|", "||", "`",
     "``", "```", "````\n", "\n\n# a", "\n- a", "\n1. a", "\n===", "\n---", "\n| a |\n|-|\n", "\n\n",

@@ -278,7 +278,7 @@ def facts(file: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "challenger", commit(challenger)
     for name, of, key in (
         ("model", model or {}, "sha256"), ("predictions", challenger, "predictions_sha256"),
-        ("data", challenger, "data_sha256"),
+        ("data", challenger, "data_sha256"), ("data", challenger, "data"),
     ):  # fmt: skip
         yield name, code(of[key], 64) if of.get(key) else ""
     if run.get("id") is not None:
