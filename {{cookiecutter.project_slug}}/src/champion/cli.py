@@ -14,7 +14,7 @@ from champion.errors import Refusal
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ACTIVATE = "run set-up, then activate .venv (. .venv/bin/activate) or use make."
-ANYWHERE = ("compare",)  # verbs that need no project
+ANYWHERE = ("compare", "report")  # verbs that need no project
 VERBS = {
     "setup": ("champion.workspace.setup", "make .venv, prepare the remote, describe the data"),
     "describe": ("champion.tables.describe", "read the data once: schema.py and gate.yaml"),
@@ -38,6 +38,7 @@ VERBS = {
     "score-champion": ("champion.judge.champion", "what the champion says of the holdout"),
     "rows": ("champion.judge.rows", "name the rows of data/raw; the judge runs this"),
     "compare": ("champion.judge.compare", "a verdict on two tables of predictions"),
+    "report": ("champion.judge.report", "a verdict as Markdown, for a pull request"),
 }
 
 

@@ -47,9 +47,11 @@ class Case:
         groups = None
         if self.groups is not None:
             groups = np.unique(self.groups[rows], return_inverse=True)[1]
-        models = (m if m is None else m[rows] for m in (self.champion, self.anchor))
+        champion, anchor = (m if m is None else m[rows] for m in (self.champion, self.anchor))
         slices = self.slices[rows] if len(self.slices) else self.slices
-        return Case(self.task, self.y[rows], self.challenger[rows], *models, groups, slices)
+        return Case(
+            self.task, self.y[rows], self.challenger[rows], champion, anchor, groups, slices
+        )
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def difference(
     old, before, _ = estimate(metric, y, champion, groups)
     new, after, blocks = estimate(metric, y, challenger, groups)
     change = after - before
-    sums = change if blocks is None else np.bincount(blocks, change)
+    sums = change if blocks is None else np.bincount(blocks, change).astype(float)
     return Difference(metric, old, new, standard_error(change, blocks), freedom(sums))
 
 

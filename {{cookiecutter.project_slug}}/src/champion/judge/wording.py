@@ -13,6 +13,7 @@ SHOWN = {
     "invalid": "Invalid",
 }
 WARN_AT = 0.8  # of the budget
+LONG = 1e12  # from here on a number is written with its exponent
 REFRESH = (
     "A holdout has a new budget once half of its rows are in no earlier look: gather more, wait for "
     "the next window, or run `make new-holdout`."
@@ -95,6 +96,8 @@ def amount(value: float | None) -> str:
         return "?"
     if 0 < abs(value) < 1e-4:
         return f"{value:.1e}"
+    if abs(value) >= LONG:
+        return f"{value:.2g}"
     return short(f"{value:.2g}" if abs(value) < 100 else f"{value:,.0f}")
 
 
@@ -102,8 +105,34 @@ def level(value: float | None, by: float | None, signed: bool = False) -> str:
     """A value for people, to two digits of the standard error that goes with it."""
     if value is None or not math.isfinite(value):
         return "?"
+    if abs(value) >= LONG:
+        return f"{value:{'+' if signed else ''}.3g}"
     places = 3 if not by else min(max(1 - math.floor(math.log10(abs(by))), 0), 6)
     return short(f"{value:{'+' if signed else ''},.{places}f}")
+
+
+def digits(it: dict[str, Any]) -> float | None:
+    """What to round a difference by: enough digits that an end of its interval is not lost to zero."""
+    if not it["se"] or it["lower"] is None or it["upper"] is None:
+        return None
+    half = it["delta"] - it["lower"]
+    for by in (4 * half, half, half / 10, half / 100):
+        ends = [level(it[end], by) for end in ("lower", "upper") if it[end]]
+        if all(end.strip("-.0") for end in ends) and level(abs(it["delta"]), by) != level(half, by):
+            break
+    return by
+
+
+def value_of(it: dict[str, Any], key: str, signed: bool = False) -> str:
+    """A number of a difference, with a minus sign and not a hyphen."""
+    text = level(it[key], digits(it), signed).replace("-", "\N{MINUS SIGN}")
+    return text if text.strip("+.0\N{MINUS SIGN}") else level(0.0, digits(it))
+
+
+def interval(it: dict[str, Any]) -> str:
+    """+.017 (+.011 … +.023)"""
+    delta, lower, upper = (value_of(it, key, signed=True) for key in ("delta", "lower", "upper"))
+    return f"{delta} ({lower} … {upper})"
 
 
 def short(number: str) -> str:
