@@ -1,16 +1,25 @@
 """The long story of `make tour`: `python tests/tour.py FOLDER`. Stops where anything is not as told."""
 
-import json
 import os
 import random
-import subprocess
 import sys
-from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from run import ROOT, call, fail, say
+from tour_guide import (
+    commit,
+    expect,
+    generate,
+    mentions,
+    name_the_author,
+    output,
+    refused,
+    report,
+    tell,
+)
+from tour_judge import judged, judging
 
 HEADER = "Customer no.;E-mail;Fee (€/month);Since;Paperless?;Plan;Calls;Note;Churned"
 PLANS = ("Basic", "Family & Friends", "Größe L")
@@ -32,6 +41,7 @@ def main() -> int:
         (months / "reports/holdout.json", "the result on the latest week, overall and by airport"),
         (months / "reports/figures", "ROC, calibration, confusion"),
         (months / "reports/explanation", "what the model looks at"),
+        (folder / "reports", "what the judge said of each branch, as a pull request shows it"),
         (months / "README.md", "the commands, in one screen"),
     ):
         expect(path.exists(), f"{path} is there")
@@ -98,10 +108,15 @@ def sample(folder: Path) -> Path:
     same = (colleague / "model.skops").read_bytes() == (project / "model.skops").read_bytes()
     expect(same, "the colleague has the same champion, byte by byte")
 
-    say("   February arrives: validated, tracked, trained on; the holdout moves to its last week")
+    judging(project, folder / "reports")
+
+    say("4. February arrives: validated, tracked, trained on; the holdout moves to its last week")
     old = report(project, "holdout")["rows"]
+    call("git", "switch", "--quiet", "--create", "february", folder=project)
     call("make", "data", "FILE=data/later/flights-2013-02.parquet", folder=project)
     call("make", "repro", folder=project)
+    verdict = judged(project, folder / "reports" / "february", 0)
+    expect(verdict["policy"] == "maintain", "new data must do no harm; better is not asked for")
     dvc = next(path for path in project.glob(".venv/*/dvc*") if path.stem == "dvc")
     call(dvc, "metrics", "diff", folder=project)
     new = report(project, "holdout")
@@ -109,6 +124,8 @@ def sample(folder: Path) -> Path:
     expect(new["rows"] != old, f"the holdout is another week: {new['rows']:,} flights")
     expect(0.62 < auc < 0.75, f"its ROC AUC is {auc:.3f}")
     commit(project, "February")
+    call("git", "switch", "--quiet", "main", folder=project)
+    call("git", "merge", "--quiet", "--ff-only", "february", folder=project)
     call("git", "push", "--quiet", folder=project)
 
     say("   The colleague takes it over: code, data and results")
@@ -163,65 +180,6 @@ def write(path: Path, rows: list[Row]) -> Path:
     lines = [HEADER, *(";".join(str(row[name]) for name in names) for row in rows), ""]
     path.write_bytes("\r\n".join(lines).encode("utf-8-sig"))
     return path
-
-
-def generate(folder: Path, *answers: str) -> Path:
-    """Run cookiecutter as typed in `folder`; return the project's path."""
-    before = set(folder.iterdir())
-    call(sys.executable, "-m", "cookiecutter", ROOT, "--no-input", *answers, folder=folder)
-    return (set(folder.iterdir()) - before).pop()
-
-
-def commit(project: Path, message: str) -> None:
-    call("git", "add", "--all", folder=project)
-    call("git", "commit", "--quiet", "-m", message, folder=project)
-
-
-def name_the_author() -> None:
-    """Let Git commit on a machine where it has no identity."""
-    done = subprocess.run(["git", "config", "user.email"], capture_output=True)
-    if done.returncode:
-        for who in ("AUTHOR", "COMMITTER"):
-            os.environ[f"GIT_{who}_NAME"] = "A Visitor"
-            os.environ[f"GIT_{who}_EMAIL"] = "visitor@localhost"
-
-
-def report(project: Path, name: str) -> Any:
-    return json.loads((project / "reports" / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def mentions(project: Path, text: str) -> list[Path]:
-    """The files that people read, or Git keeps, that hold this text."""
-    places = [*project.glob("reports/**/*"), *project.glob("src/**/*.py"), *project.glob("*.*")]
-    return [path for path in places if path.is_file() and text.encode() in path.read_bytes()]
-
-
-def output(
-    *command: str, folder: Path, passes: Callable[[int], bool] = lambda code: not code
-) -> str:
-    """Run a command, show and return what it says; stop if its exit code is not as told."""
-    print(f"$ {' '.join(command)}", flush=True)
-    done = subprocess.run(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
-    )
-    print(done.stdout, end="")
-    expect(passes(done.returncode), f"exit code {done.returncode}, as it should be")
-    return done.stdout
-
-
-def refused(*command: str, folder: Path) -> str:
-    return output(*command, folder=folder, passes=bool)
-
-
-def tell(line: str) -> None:
-    print(f"   {line}", flush=True)
-
-
-def expect(true: bool, what: str) -> None:
-    """Say what holds; stop the tour where it does not."""
-    print(f"   {'✓' if true else 'NOT SO:'} {what}", flush=True)
-    if not true:
-        sys.exit(1)
 
 
 if __name__ == "__main__":
