@@ -290,6 +290,13 @@ def test_the_champion_is_the_one_in_production(branch: BakedProject) -> None:
     assert file["champion"]["version"] == "v1.0.0"
     assert file["verdict"] == "better"
     assert "champion v1.0.0" in branch.champion("score-champion").stdout
+    for tag in ("model@v1.0.1", "model#production#2"):
+        branch.git("tag", "--annotate", tag, "--message", tag)
+    branch.champion("judge")
+    file = json.loads((branch.path / "verdict/verdict.json").read_text("utf-8"))
+    assert file["champion"]["version"] == "v1.0.1"
+    assert file["verdict"] == "equivalent"
+    assert file["metric"]["lower_against_anchor"] > 0, "v1.0.0 was the last that was proven"
 
 
 def test_without_a_champion_there_is_a_dummy(main: BakedProject, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from champion.judge import changes, evidence
-from champion.judge.champion import Champion, data_of, find, output, read_yaml, tracked_data
+from champion.judge.champion import Champion, anchor, data_of, find, output, read_yaml, tracked_data
 from champion.judge.commit import HOME, Run, run_commit
 from champion.judge.verdict import judge
 from champion.project import MODEL, PREDICTIONS
@@ -31,7 +31,8 @@ class Challenge:
     ----------
     rows : the challenger's data, as the default branch's code names them.
     earlier : the default branch's own data, likewise; the same where the data did not change.
-    champion_run : what the champion says; None without a champion.
+    champion_run, anchor_run : what the champion says, and the last model that was proven better;
+        None where there is none.
     """
 
     base: str
@@ -40,6 +41,7 @@ class Challenge:
     rows: Run
     earlier: Run
     champion_run: Run | None
+    anchor_run: Run | None
     trained: Run | None  # the champion's own data, with its own code
     seed: int | None  # of a new holdout
 
@@ -89,13 +91,17 @@ def prepare(tip: str, paths: list[str], seed: int | None) -> Challenge:
     rows = run_commit(tip, data, at_tip, seed)
     earlier = rows if data == own else run_commit(tip, own, at_tip, seed)
     if champion is None:
-        return Challenge(tip, None, paths, rows, earlier, None, None, seed)
+        return Challenge(tip, None, paths, rows, earlier, None, None, None, seed)
+    proven = anchor(champion)
+    proven_run = None
+    if proven:
+        proven_run = run_commit(proven.commit, data, output(proven.commit, "train", MODEL))
     if at_tip:
-        return Challenge(tip, champion, paths, rows, earlier, rows, earlier, seed)
+        return Challenge(tip, champion, paths, rows, earlier, rows, proven_run, earlier, seed)
     scored = run_commit(champion.commit, data, model)
     learned = data_of(champion.commit)
     trained = scored if learned == data else run_commit(champion.commit, learned)
-    return Challenge(tip, champion, paths, rows, earlier, scored, trained, seed)
+    return Challenge(tip, champion, paths, rows, earlier, scored, proven_run, trained, seed)
 
 
 def decide(it: Challenge, settings: Settings, policy: str) -> dict[str, Any]:
@@ -111,7 +117,8 @@ def decide(it: Challenge, settings: Settings, policy: str) -> dict[str, Any]:
     if changes.kind(it.paths) == "lock":
         settings.gate.equivalent = max(settings.gate.equivalent, SAME_AFTER_LOCK)
     champion = it.champion_run.predictions if it.champion_run else None
-    case = evidence.case(holdout, PREDICTIONS, champion, None, settings)
+    proven = it.anchor_run.predictions if it.anchor_run else None
+    case = evidence.case(holdout, PREDICTIONS, champion, proven, settings)
     file = judge(case.only(fresh), settings.gate, policy)
     file["budget"]["holdout"] = sha256(holdout)
     file["findings"] += remarks

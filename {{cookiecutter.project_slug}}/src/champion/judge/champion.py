@@ -48,6 +48,17 @@ def find() -> Champion | None:
     return Champion(commit, None) if output(commit, "train", MODEL) else None
 
 
+def anchor(champion: Champion) -> Champion | None:
+    """The last model that was proven better, where that is an earlier one than the champion.
+
+    A better model gets a new minor version, one that is no worse a new patch: v1.2.3 is measured
+    against v1.2.0 too, lest many small losses add up.
+    """
+    found = re.fullmatch(r"v(\d+\.\d+)\.[1-9]\d*", champion.version or "")
+    commit = resolve(f"refs/tags/model@v{found[1]}.0") if found else None
+    return Champion(commit, f"v{found[1]}.0") if found and commit else None
+
+
 def base() -> str:
     """The tip of the default branch, as last fetched."""
     name = default_branch()
