@@ -22,8 +22,8 @@ def judging(project: Path, reports: Path) -> None:
         ("untouched", "Nothing is changed", "equivalent", 0, lambda _: None),
         ("linear", "A simpler model", "better", 0, params("kind: boosted", "kind: linear")),
         ("crippled", "Two trees", "worse", 1, params("max_iter: 100", "max_iter: 2")),
-        ("tiny", "Another learning rate", "inconclusive", 1,
-         params("learning_rate: 0.06", "learning_rate: 0.15")),
+        ("larger", "Somewhat larger trees", "inconclusive", 1,
+         params("max_leaf_nodes: 15", "max_leaf_nodes: 40")),
         ("lock", "One more package, which moves nothing", "equivalent", 0, one_more_package),
         ("split", "A shorter holdout", "invalid", 2, shorter_holdout),
         ("deleted", "The row that the model is most wrong about disappears", "invalid", 2,
@@ -43,7 +43,7 @@ def judging(project: Path, reports: Path) -> None:
             commit(project, told)
         file = judged(project, reports / name, code)
         expect(file["verdict"] == verdict, f"the verdict is {verdict}")
-        if name == "tiny":
+        if name == "larger":
             needed = file["resolution"]["rows_for_target"]
             expect(
                 f"{needed:,} rows" in " ".join(file["reasons"]), "it says how many rows it takes"
