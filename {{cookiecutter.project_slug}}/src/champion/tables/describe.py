@@ -17,7 +17,9 @@ from champion.project import RAW, SOURCE, package_name, user_module
 from champion.settings import GATE, PARAMS, Settings
 from champion.stages.validate import load
 from champion.tables.conform import conform
+from champion.tables.delimited import semicolons
 from champion.tables.infer import Described, describe_column, is_name_word, up
+from champion.tables.read import table_paths
 from champion.tables.render import schema_source
 
 ENOUGH = 1000  # rows that a holdout should have, and below which a linear model is the default
@@ -70,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     if described() and not args.again:
         print(f"Already described in {path}: nothing changed (`describe --again` rewrites it).")
         return 0
-    description = describe(load(RAW, settings), settings)
+    description = describe(load(RAW, settings), settings, any(map(semicolons, table_paths(RAW))))
     write_schema(path, description)
     complete_gate(description)
     if not args.again:
@@ -86,8 +88,12 @@ def described() -> bool:
     return bool(getattr(user_module("schema").schema, "columns", None))
 
 
-def describe(df: pd.DataFrame, settings: Settings) -> Description:
+def describe(df: pd.DataFrame, settings: Settings, semicolons: bool = False) -> Description:
     """Decide everything from one table.
+
+    Parameters
+    ----------
+    semicolons : they separate the file that it comes from.
 
     Raises
     ------
@@ -101,6 +107,7 @@ def describe(df: pd.DataFrame, settings: Settings) -> Description:
             is_time=name == data.time,
             is_target=name == data.target,
             hidden=name in data.personal,
+            semicolons=semicolons,
         )
         for name in df.columns
     ]
@@ -374,8 +381,10 @@ def extend(section: Any, key: str, names: list[str]) -> None:
 def flow(values: list[str]) -> Any:
     """A list on one line where it is short."""
     from ruamel.yaml.comments import CommentedSeq
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString as Quoted
 
-    sequence = CommentedSeq(values)
+    # There a ? would begin a key; ruamel does not know.
+    sequence = CommentedSeq([Quoted(it) if it.startswith("?") else it for it in values])
     if sum(map(len, values)) + 2 * len(values) < 80:
         sequence.fa.set_flow_style()
     return sequence
