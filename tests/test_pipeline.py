@@ -485,6 +485,11 @@ def test_a_personal_value_is_written_nowhere_but_in_the_data(bake: Bake, tmp_pat
     said.append(
         project.champion("data", str(tmp_path / "bad.parquet"), "--mode", "replace", check=False)
     )
+    for raw in (project.path / "data/raw").glob("*.parquet"):
+        raw.unlink()
+    table.assign(mail=mails).drop(columns="back within 30 days").to_parquet(raw)
+    said.append(project.champion("test", check=False))
+    assert "check='gone'" in said[-1].stdout
     assert not any(mark in done.stdout + done.stderr for done in said)
     data = ("data/raw", ".dvc/", "data/valid", "data/train", "data/holdout")
     for path in project.path.rglob("*"):

@@ -182,6 +182,26 @@ def test_settings_that_are_wrong_are_named(
     bench.refuses("train", 2, words)
 
 
+@pytest.mark.parametrize(
+    ("roles", "words"),
+    [
+        ({"slices": ["color"]}, "data.slices in gate.yaml is 'color'.*did you mean 'colour'"),
+        ({"personal": ["Colour"]}, "data.personal in gate.yaml is 'Colour'.*'colour'"),
+        ({"leave_out": ["size", "dya"]}, "data.leave_out in gate.yaml is 'dya'.*'day'"),
+        ({"time": "days"}, "data.time in gate.yaml is 'days'.*'day'"),
+        ({"time": "colour"}, "'colour', which schema.py does not call a time"),
+    ],
+)
+def test_a_role_that_no_column_can_play_is_refused(
+    bench: Bench, roles: dict[str, Any], words: str
+) -> None:
+    """A misspelt personal column would be shown, a misspelt one to leave out learned from."""
+    bench.set("gate.yaml", data=roles)
+    said = bench.run("validate")
+    assert said.code == 2
+    assert re.search(words, said.err), said.err
+
+
 def test_yaml_that_is_none_is_named_with_its_line(bench: Bench) -> None:
     (bench.path / "params.yaml").write_text("model:\n  kind: [boosted\nseed: 1\n")
     bench.refuses("train", 2, r"params.yaml, line \d is not valid YAML")
@@ -363,11 +383,6 @@ def test_no_folds_means_no_score(bench: Bench) -> None:
 
 
 # evaluate, explain
-
-
-def test_a_slice_that_is_no_column_is_named_with_the_nearest(bench: Bench) -> None:
-    bench.set("gate.yaml", data={"slices": ["color"]})
-    bench.refuses("evaluate", 2, "data.slices names 'color'.*did you mean 'colour'")
 
 
 def test_a_metric_of_another_task_is_refused(bench: Bench) -> None:

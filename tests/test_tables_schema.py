@@ -62,6 +62,7 @@ def as_list(series: pd.Series) -> list[Any]:
         (category(["1", "2"]), [1, 2.0, np.nan], ["1", "2", None], "str", []),
         (category(["0.5", "1"]), [0.5, 1.0], ["0.5", "1"], "str", []),
         (category(["a"]), ["a", " a ", "b", None], ["a", "a", "b", None], "str", []),
+        (category(["a"]), ["a", "a\u00a0", "b"], ["a", "a", "b"], "str", []),
         (category(["true"]), [True], ["true"], "str", []),
         (category(), pd.Categorical(["x", None]), ["x", None], "str", []),
         (text(), [1.0, np.nan], ["1", None], "str", []),

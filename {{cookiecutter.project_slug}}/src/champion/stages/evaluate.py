@@ -1,7 +1,6 @@
 """Predict the holdout: the evidence for the judge, and what it says of the model by itself."""
 
 import argparse
-import difflib
 import json
 import math
 
@@ -10,7 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from champion import figures
-from champion.errors import Refusal
 from champion.judge.metrics import METRICS, Metric, chosen, measure, of_task
 from champion.models import load_model, scores
 from champion.project import HOLDOUT, MODEL, PREDICTIONS, REPORTS
@@ -36,7 +34,6 @@ def run(_: argparse.Namespace) -> None:
     task = str(settings.data.task)
     metric = chosen(settings.gate.metric, task)
     table = pd.read_parquet(HOLDOUT)
-    check_slices(table, settings)
     y = answers(table, settings)
     model = load_model(MODEL)
     said = scores(model, inputs(table, settings), task)
@@ -95,17 +92,6 @@ def metrics(y: NDArray[np.float64], said: NDArray[np.float64], task: str) -> dic
 
 def number(value: float) -> float | None:
     return round(value, 6) if math.isfinite(value) else None
-
-
-def check_slices(table: pd.DataFrame, settings: Settings) -> None:
-    """Refuse a slice that is no column."""
-    for name in settings.data.slices:
-        if name not in table:
-            near = difflib.get_close_matches(name, table.columns, n=1)
-            meant = f"did you mean {near[0]!r}?" if near else "take it out."
-            raise Refusal(
-                f"gate.yaml: data.slices names {name!r}, which the data do not have: {meant}"
-            )
 
 
 def slices(

@@ -28,7 +28,7 @@ from champion.tables.findings import (
 from champion.tables.identical import duplicated
 from champion.tables.leaks import leaks
 from champion.tables.read import clean_names, write_parquet
-from champion.tables.roles import features
+from champion.tables.roles import check_names, features
 from champion.tables.schema import LIMIT, Measure, kind_of, measuring
 
 CONFORM_SAYS = ("COLUMN_NOT_IN_DATAFRAME", "WRONG_DATATYPE")
@@ -166,6 +166,13 @@ def check(df: pd.DataFrame, settings: Settings) -> Checked:
     target = settings.data.target
     if target not in schema.columns:
         raise Refusal(f"schema.py has no column {target!r}, the target of gate.yaml: add it there.")
+    check_names(list(dict.fromkeys([*schema.columns, *df])), settings)
+    when = schema.columns.get(settings.data.time)
+    if when and kind_of(when) != "time":
+        raise Refusal(
+            f"data.time in gate.yaml is {when.name!r}, which schema.py does not call a time: "
+            "name another column, or change it there."
+        )
     chosen = set(features(settings))
     table, findings = conform(df, schema)
     if not any(f.check == "gone" and f.column == target for f in findings):

@@ -205,7 +205,7 @@ def as_words(series: pd.Series, how: dict[str, Any]) -> Converted:
     else:
         held = arrow(series)
         new = held.filter(unlisted(held, how["values"])).unique()
-        if not pc.any(pc.match_substring_regex(new, r"^\s|\s$")).as_py():
+        if new.equals(pc.utf8_trim_whitespace(new)):
             return series, np.zeros(0, bool)
         held = pc.utf8_trim_whitespace(held)
     return (

@@ -14,6 +14,7 @@ from pyarrow import csv as arrow_csv
 
 from champion.errors import BadData
 
+SUFFIXES = {".csv", ".tsv", ".txt"}
 SEPARATORS = ",;\t|"
 MISSING = ["", "NA", "N/A", "n/a", "<NA>", "#N/A", "#NA", "NaN", "nan", "NULL", "null", "None"]
 # Words that stand for a missing value only where every other value of the column is a number.
@@ -99,6 +100,11 @@ def survey(path: Path) -> Layout:
         separator, marks = sniff(text, whole), 0
     names, lines = header(path, text, separator)
     return Layout(encoding, separator, names, marks + lines, quotes)
+
+
+def semicolons(path: Path) -> bool:
+    """Whether this is a text table whose values semicolons separate."""
+    return path.suffix.lower() in SUFFIXES and survey(path).separator == ";"
 
 
 def scan(path: Path) -> tuple[str, int]:

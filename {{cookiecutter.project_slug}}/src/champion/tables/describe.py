@@ -1,7 +1,6 @@
 """Read the data once: write schema.py, complete gate.yaml, say what was decided."""
 
 import argparse
-import difflib
 import math
 import subprocess
 import sys
@@ -17,8 +16,11 @@ from champion.project import RAW, SOURCE, package_name, user_module
 from champion.settings import GATE, PARAMS, Settings
 from champion.stages.validate import load
 from champion.tables.conform import conform
+from champion.tables.delimited import semicolons
 from champion.tables.infer import Described, describe_column, is_name_word, up
+from champion.tables.read import table_paths
 from champion.tables.render import schema_source
+from champion.tables.roles import check_names
 
 ENOUGH = 1000  # rows that a holdout should have, and below which a linear model is the default
 HOLDOUT = 0.2
@@ -70,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     if described() and not args.again:
         print(f"Already described in {path}: nothing changed (`describe --again` rewrites it).")
         return 0
-    description = describe(load(RAW, settings), settings)
+    description = describe(load(RAW, settings), settings, any(map(semicolons, table_paths(RAW))))
     write_schema(path, description)
     complete_gate(description)
     if not args.again:
@@ -86,21 +88,26 @@ def described() -> bool:
     return bool(getattr(user_module("schema").schema, "columns", None))
 
 
-def describe(df: pd.DataFrame, settings: Settings) -> Description:
+def describe(df: pd.DataFrame, settings: Settings, semicolons: bool = False) -> Description:
     """Decide everything from one table.
+
+    Parameters
+    ----------
+    semicolons : they separate the file that it comes from.
 
     Raises
     ------
     BadData : the target, or a column that gate.yaml names, cannot play its part.
     """
     data = settings.data
-    check_names(df, settings)
+    check_names(list(df), settings)
     columns = [
         describe_column(
             df[name],
             is_time=name == data.time,
             is_target=name == data.target,
             hidden=name in data.personal,
+            semicolons=semicolons,
         )
         for name in df.columns
     ]
@@ -155,38 +162,6 @@ def describe(df: pd.DataFrame, settings: Settings) -> Description:
         window=window(table[data.time], share) if data.time else None,
         metric="average_precision" if task == "binary" and rarest < RARE * rows else METRIC[task],
     )
-
-
-def check_names(df: pd.DataFrame, settings: Settings) -> None:
-    """Refuse names in gate.yaml that no column has."""
-    data = settings.data
-    named: dict[str, list[str | None]] = {
-        "data.target": [data.target],
-        "data.id": [data.id],
-        "data.time": [data.time],
-        "data.group": [data.group],
-        "data.slices": [*data.slices],
-        "data.personal": [*data.personal],
-        "data.leave_out": [*data.leave_out],
-        "split.key": [*settings.split.key],
-    }
-    for key, names in named.items():
-        for name in names:
-            if name is not None and name not in df.columns:
-                near = difflib.get_close_matches(name, list(df.columns), n=1)
-                meant = (
-                    f"did you mean {near[0]!r}?"
-                    if near
-                    else f"it has {', '.join(map(repr, df.columns[:20]))}."
-                )
-                raise Refusal(
-                    f"{key} in gate.yaml is {name!r}, which the data do not have: {meant}"
-                )
-    if data.target in data.personal:
-        raise Refusal(
-            f"the target {data.target!r} cannot be in data.personal: reports name its classes or "
-            "show its size; take it out there, or predict a column that may be shown."
-        )
 
 
 def conformed(df: pd.DataFrame, columns: list[Described]) -> pd.DataFrame:
@@ -374,8 +349,10 @@ def extend(section: Any, key: str, names: list[str]) -> None:
 def flow(values: list[str]) -> Any:
     """A list on one line where it is short."""
     from ruamel.yaml.comments import CommentedSeq
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString as Quoted
 
-    sequence = CommentedSeq(values)
+    # There a ? would begin a key; ruamel does not know.
+    sequence = CommentedSeq([Quoted(it) if it.startswith("?") else it for it in values])
     if sum(map(len, values)) + 2 * len(values) < 80:
         sequence.fa.set_flow_style()
     return sequence

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from champion.errors import BadData, Refusal
+from champion.errors import Refusal
 from champion.project import RAW, user_module
 from champion.settings import Settings
 from champion.stages.validate import Checked, check, load
@@ -135,21 +135,10 @@ def link(path: Path, to: Path) -> None:
 def check_alone(file: Path, folder: Path, settings: Settings) -> Checked | None:
     """Look at the new rows alone: among many old ones a broken month would pass unseen.
 
-    None where the file is no table of rows itself: it is joined in data.py.
+    None where it cannot be loaded alone: then data.py joins it to another.
     """
-    columns = set(raw_table(file).column_names)
-    others = [path for path in table_paths(folder) if path != file]
-    if not others:
+    if table_paths(folder) == [file]:
         return None
-    for path in others:
-        lacking = sorted(set(raw_table(path).column_names) - columns)
-        if lacking and len(lacking) < len(columns) / 2:
-            raise BadData(
-                f"{file.name} has no column {lacking[0]!r}, which {path.name} has: add it, or say "
-                "in data.py how the files belong together."
-            )
-        if lacking:
-            return None
     with only(file, folder) as single:
         try:
             table = load(single, settings)

@@ -84,7 +84,12 @@ class Described:
 
 
 def describe_column(
-    column: pd.Series, *, is_time: bool = False, is_target: bool = False, hidden: bool = False
+    column: pd.Series,
+    *,
+    is_time: bool = False,
+    is_target: bool = False,
+    hidden: bool = False,
+    semicolons: bool = False,
 ) -> Described:
     """Find kind, ranges and shares of one column.
 
@@ -93,6 +98,7 @@ def describe_column(
     is_time : gate.yaml calls it the time column.
     is_target : a few distinct numbers are classes then, and its name is no sign of a person.
     hidden : a personal column: no value or range is written.
+    semicolons : they separate the file, which keeps its commas for decimals.
     """
     name = str(column.name)
     mask = missing_mask(column)
@@ -107,7 +113,7 @@ def describe_column(
     elif column.dtype.kind in "iuf":
         it = from_numbers(column, name, rows, is_time, is_target)
     else:
-        it = from_strings(column, name, rows, is_time, is_target)
+        it = from_strings(column, name, rows, is_time, is_target, semicolons)
     it.unique = it.distinct == len(column)
     if is_target:
         it.personal = ""
@@ -200,14 +206,19 @@ def from_classes(column: pd.Series, name: str) -> Described:
 
 
 def from_strings(
-    column: pd.Series, name: str, rows: int, is_time: bool = False, is_target: bool = False
+    column: pd.Series,
+    name: str,
+    rows: int,
+    is_time: bool = False,
+    is_target: bool = False,
+    semicolons: bool = False,
 ) -> Described:
     """From text: a number, a yes or no, a date, a category, an identifier or free text."""
     held = strings(column)
     trimmed = pc.utf8_trim_whitespace(held.unique().drop_null())
     values = pd.Series(pc.unique(trimmed).to_numpy(zero_copy_only=False), dtype="str")
     distinct = len(values)
-    how = number_style(values)
+    how = number_style(values, semicolons)
     if how is not None:
         numbers = as_number(pd.Series(held.to_numpy(), dtype="str", name=name), how)[0]
         if is_target and numbers.nunique() <= CLASSES:
@@ -265,7 +276,7 @@ def words(name: str, values: pd.Series, rows: int, listed: bool = False) -> Desc
     return Described(name, "category", distinct=distinct, remark=remark)
 
 
-def number_style(values: pd.Series) -> dict[str, str] | None:
+def number_style(values: pd.Series, semicolons: bool = False) -> dict[str, str] | None:
     """How numbers are written, if every value is one; decided over all of them."""
     if not values.head(500).str.match(rf"^[-+]?\d?[\d.,'{SPACES}]*\d[\d.,]*([eE][-+]?\d+)?$").all():
         return None
@@ -276,19 +287,19 @@ def number_style(values: pd.Series) -> dict[str, str] | None:
         how = {"decimal": decimal, "thousands": thousands}
         if np.isnan(parse(texts, how)).any():
             continue
-        if (decimal, thousands) == (",", "") and groups_of_three(values):
+        if (decimal, thousands) == (",", "") and groups_of_three(values, semicolons):
             return {"decimal": ".", "thousands": ","}
         return how
     return None
 
 
-def groups_of_three(values: pd.Series) -> bool:
+def groups_of_three(values: pd.Series, semicolons: bool = False) -> bool:
     """Is the comma of 1,234 a thousands separator? Then it is in all, and small numbers lack it."""
     comma = values[values.str.contains(",", regex=False)]
     plain = values[~values.str.contains(",", regex=False)]
     grouped = comma.str.match(r"^[-+]?[1-9]\d{0,2}(,\d{3})+$").all()
     small = plain.str.match(r"^[-+]?\d{1,3}$").all()
-    return bool(grouped and small)
+    return bool(grouped and small and not (semicolons and plain.empty))
 
 
 def true_false(values: pd.Series) -> tuple[list[str], list[str]] | None:

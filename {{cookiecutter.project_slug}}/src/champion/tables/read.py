@@ -10,15 +10,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from champion.errors import BadData
+from champion.tables import delimited
 from champion.tables.delimited import read_delimited, typed
 
-TEXT = {".csv", ".tsv", ".txt"}
+TEXT = delimited.SUFFIXES
 SUFFIXES = TEXT | {".parquet"}
 NOT_TABLES = {
     "images": {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".svg", ".heic"},
     "audio": {".wav", ".mp3", ".flac", ".ogg", ".m4a", ".aac"},
     "video": {".mp4", ".avi", ".mov", ".mkv"},
 }
+SMALL = r"^[-+]?\d{1,3}$"
+GROUPED = r"^[-+]?[1-9]\d{0,2}([.,]\d{3})+$"  # 730.542 or 730,542: by thousands, it seems
 BIG = 2**53  # the largest range of whole numbers that float64 holds exactly
 
 
@@ -137,10 +140,10 @@ def without_thousands(table: pa.Table) -> pa.Table:
     """Where other columns have decimal commas, 730.542 is a whole number."""
     strings = {name: table[name] for name in table.column_names if pa.types.is_string(
         table[name].type) or pa.types.is_large_string(table[name].type)}  # fmt: skip
-    if not any(every(column, r"^[-+]?\d+,\d+$") for column in strings.values()):
+    if not any(every(it, r"^[-+]?\d+,\d+$") and not every(it, GROUPED) for it in strings.values()):
         return table
     for name, column in strings.items():
-        if every(column, r"^[-+]?[1-9]\d{0,2}(\.\d{3})+$"):
+        if every(column, rf"{SMALL}|{GROUPED}") and not every(column, SMALL):
             place = table.column_names.index(name)
             table = table.set_column(place, name, pc.replace_substring(column, ".", ""))
     return table

@@ -1,5 +1,7 @@
 """Which column plays which part in training."""
 
+import difflib
+
 import pandas as pd
 
 from champion.errors import Refusal
@@ -8,6 +10,35 @@ from champion.settings import Settings
 from champion.tables.schema import kind_of
 
 UNUSABLE = ("text", "identifier")
+
+
+def check_names(columns: list[str], settings: Settings) -> None:
+    """Refuse names in gate.yaml that no column has, and a target that may not be shown."""
+    data = settings.data
+    named: dict[str, list[str | None]] = {
+        "data.target": [data.target],
+        "data.id": [data.id],
+        "data.time": [data.time],
+        "data.group": [data.group],
+        "data.slices": [*data.slices],
+        "data.personal": [*data.personal],
+        "data.leave_out": [*data.leave_out],
+        "split.key": [*settings.split.key],
+    }
+    for key, names in named.items():
+        for name in names:
+            if name is not None and name not in columns:
+                near = difflib.get_close_matches(name, columns, n=1)
+                has = f"it has {', '.join(map(repr, columns[:20]))}."
+                meant = f"did you mean {near[0]!r}?" if near else has
+                raise Refusal(
+                    f"{key} in gate.yaml is {name!r}, which the data do not have: {meant}"
+                )
+    if data.target in data.personal:
+        raise Refusal(
+            f"the target {data.target!r} cannot be in data.personal: reports name its classes or "
+            "show its size; take it out there, or predict a column that may be shown."
+        )
 
 
 def features(settings: Settings) -> list[str]:
