@@ -319,8 +319,8 @@ def test_caps_stop_a_better_model(main: BakedProject, tmp_path: Path) -> None:
     change(project, "params.yaml", model={"kind": "boosted"})
     file = judged(project, 1)
     assert file["verdict"] == "better"
-    assert "time to predict" in file["reasons"][0]
-    assert "size" in file["reasons"][1]
+    assert "The latency is" in file["reasons"][0]
+    assert "The size of the model is" in file["reasons"][1]
 
 
 def test_what_is_not_ready_is_told(branch: BakedProject) -> None:

@@ -92,7 +92,9 @@ def as_text(file: dict[str, Any]) -> str:
     merge = "would be merged" if file["merge"] else "would not be merged"
     lines = [f"{SHOWN[file['verdict']]}: {merge} ({file['policy']})."]
     if file["metric"]:
-        rows = [("", "champion", "challenger", "difference", "lower", "upper", "")]
+        rows: list[tuple[str, ...]] = [
+            ("", "champion", "challenger", "difference", "lower", "upper", "")
+        ]
         rows += [row(file["metric"], "")]
         rows += [row(it, "guard" if it["passed"] else "guard, failed") for it in file["guards"]]
         rows += [

@@ -71,7 +71,7 @@ def add_comparison(file: dict[str, Any], it: Challenge, settings: Settings) -> N
     file["caps"] = caps(file, it, settings)
     for cap in file["caps"]:
         if not cap["passed"]:
-            stop(file, f"The model's {cap['label']} is {cap['ratio']:.2g} times the champion's; "
+            stop(file, f"The {cap['label'].partition(',')[0]} is {cap['ratio']:.2g} times the champion's; "
                        f"gate.yaml allows {cap['limit']:g}.")  # fmt: skip
 
 
@@ -113,13 +113,15 @@ def caps(file: dict[str, Any], it: Challenge, settings: Settings) -> list[dict[s
     assert model
     found = []
     if limit := settings.gate.max_size:
-        sizes = (objects.find(model).stat().st_size, MODEL.stat().st_size)
-        found.append(cap("size", "size", *sizes, limit))
+        before, after = (path.stat().st_size / 1e6 for path in (objects.find(model), MODEL))
+        found.append(cap("size", "size of the model, MB", before, after, limit))
     if limit := settings.gate.max_latency:
         with tempfile.TemporaryDirectory(dir=HOME) as folder:
             scored = answer(environment.find(), Path(), Path(folder, "run").absolute(), model=True)
-            times = [r.about["seconds_per_1000"] for r in (it.champion_run, scored)]
-        found.append(cap("latency", "time to predict", *times, limit))
+            before, after = (
+                1000 * run.about["seconds_per_1000"] for run in (it.champion_run, scored)
+            )
+        found.append(cap("latency", "latency, ms for 1000 rows", before, after, limit))
     return found
 
 

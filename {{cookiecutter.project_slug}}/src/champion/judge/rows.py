@@ -23,7 +23,7 @@ from champion.errors import BadData
 from champion.models import load_model, scores
 from champion.project import RAW, user_module
 from champion.settings import Settings
-from champion.stages.evaluate import check_slices, evidence
+from champion.stages.evaluate import evidence
 from champion.stages.validate import check, labelled, load
 from champion.tables.findings import as_text
 from champion.tables.read import write_parquet
@@ -73,7 +73,6 @@ def described(table: pd.DataFrame, held: pd.Series, settings: Settings) -> pd.Da
         rows["group"] = class_names(table[data.group])
     if data.time:
         rows["time"] = table[data.time]
-    check_slices(table, settings)
     for name in data.slices:
         values = class_names(table[name]).where(held)
         rows[f"slice_{name}"] = numbered(values) if name in data.personal else values
