@@ -25,7 +25,7 @@ Names = list[str] | None
 MOST_ROWS = 50_000_000
 MOST_COLUMNS = 2_000
 MOST_BYTES = 8_000_000_000  # of a file
-MEMORY = 6_000_000_000  # bytes that reading all tables may take
+MEMORY = 5_000_000_000  # bytes that reading all tables may take; ten million rows take four
 FOOTER = 16_000_000  # bytes of a Parquet file's description of itself
 BATCH = 65_536
 
@@ -156,8 +156,6 @@ def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if pa.types.is_string(kind) or pa.types.is_string_view(kind):
         kind = pa.large_string()
-    elif pa.types.is_float16(kind):
-        kind = pa.float32()
     elif pa.types.is_timestamp(kind):
         kind = pa.timestamp(kind.unit)
     types = pa.types
