@@ -151,8 +151,8 @@ def case(
     if "group" in table.column_names:
         codes = text(table["group"]).combine_chunks().dictionary_encode("encode").indices
         groups = codes.to_numpy().astype(np.intp)
-    columns = dict.fromkeys(settings.data.slices or table.column_names)
-    columns = [c for c in columns if c in table.column_names and c not in ROLES]
+    named = dict.fromkeys(settings.data.slices or table.column_names)
+    columns = [c for c in named if c in table.column_names and c not in ROLES]
     return Case(
         task,
         y,
