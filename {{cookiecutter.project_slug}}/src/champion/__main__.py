@@ -11,4 +11,6 @@ if tuple(sys.version_info[:2]) < (3, 11):
 
 from champion.cli import main
 
+for stream in (sys.stdout, sys.stderr):
+    stream.reconfigure(errors="backslashreplace")  # what a table holds, on any terminal
 sys.exit(main())

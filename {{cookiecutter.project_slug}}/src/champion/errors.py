@@ -15,6 +15,12 @@ class Refusal(Exception):
         self.code = code
 
 
+def shown(text: str, most: int = 200) -> str:
+    """Somebody else's words on one line, harmless to a terminal."""
+    line = "".join(c if c.isprintable() else "?" for c in text[: most + 1])
+    return line if len(line) <= most else f"{line[:most]}…"
+
+
 class BadData(Refusal):
     """The data were read and must not go further; exit code 1."""
 

@@ -4,16 +4,20 @@ import dataclasses
 import difflib
 import math
 import re
+import reprlib
 import types
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from champion.errors import Refusal
+from champion.errors import Refusal, shown
 
 GATE = Path("gate.yaml")
 PARAMS = Path("params.yaml")
+TASKS = ("binary", "multiclass", "regression")
+MOST_GUARDS = 50
+MOST_BYTES = 100_000  # of a file of settings
 
 
 @dataclass
@@ -128,17 +132,15 @@ class Settings:
         ------
         Refusal : no such key, or a value of another type.
         """
-        from ruamel.yaml import YAML, YAMLError
-
         path, equals, text = pair.partition("=")
         section, _, key = path.partition(".")
         try:
-            value = YAML(typ="safe").load(text)
-        except YAMLError as error:
-            raise Refusal(f"--set {pair}: the value is not valid YAML.") from error
+            value = parsed(text)
+        except ValueError as error:
+            raise Refusal(f"--set {shown(pair)}: the value is not valid YAML.") from error
         hints = typing.get_type_hints(type(self))
         if not equals or section == "params" or section not in hints:
-            raise Refusal(f"--set {pair}: write KEY=VALUE, such as gate.metric=roc_auc.")
+            raise Refusal(f"--set {shown(pair)}: write KEY=VALUE, such as gate.metric=roc_auc.")
         own = build(hints[section], {key: value}, f"--set {section}")
         setattr(getattr(self, section), key, getattr(own, key))
 
@@ -146,6 +148,9 @@ class Settings:
         """Refuse numbers that make no sense."""
         gate, params = self.gate, self.params
         most = 10**9
+        if self.data.task not in (None, *TASKS):
+            said = reprlib.repr(self.data.task)
+            raise Refusal(f"{GATE}: data.task must be {', '.join(TASKS)} or nothing, not {said}.")
         for where, value, low, high in (
             (f"{GATE}: split.holdout", self.split.holdout, 0.01, 0.5),
             (f"{GATE}: gate.margin", share(gate.margin), 0, most),
@@ -164,10 +169,15 @@ class Settings:
         ):
             if value is not None and not low <= value <= high:
                 raise Refusal(f"{where} must be between {low:,} and {high:,}, not {value}.")
+        if len(gate.guards) > MOST_GUARDS:
+            raise Refusal(f"{GATE}: gate.guards: at most {MOST_GUARDS}, not {len(gate.guards):,}.")
         for item in gate.guards:
-            for margin in item.values() if isinstance(item, dict) else ():
-                if not share(margin) >= 0:
-                    raise Refusal(f"{GATE}: gate.guards: a margin is 0.01 or 5 %, not {margin!r}.")
+            for name, margin in item.items() if isinstance(item, dict) else ():
+                said = reprlib.repr({name: margin})
+                if not isinstance(name, str) or not 0 <= share(margin) <= most:
+                    raise Refusal(
+                        f"{GATE}: gate.guards: write f1 or f1: 0.01 or f1: 5 %, not {said}."
+                    )
 
 
 def share(margin: object) -> float:
@@ -180,17 +190,17 @@ def share(margin: object) -> float:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a mapping; an empty or missing file is an empty one."""
-    from ruamel.yaml import YAML, YAMLError
-
     if not path.exists():
         return {}
+    if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        raise Refusal(f"{path} must be a file of at most {MOST_BYTES:,} bytes.")
     try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (YAMLError, UnicodeDecodeError) as error:
-        place = getattr(error, "problem_mark", None)
+        content = parsed(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        place = getattr(error.__cause__, "problem_mark", None)
         where = f", line {place.line + 1}" if place else ""
-        problem = getattr(error, "problem", None) or "unreadable"
-        raise Refusal(f"{path}{where} is not valid YAML: {problem}.") from error
+        problem = getattr(error.__cause__, "problem", None) or "unreadable"
+        raise Refusal(f"{path}{where} is not valid YAML: {shown(problem)}.") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -198,10 +208,25 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
+def parsed(text: str) -> Any:
+    """Read YAML.
+
+    Raises
+    ------
+    ValueError : it is none; its cause is what the reader says.
+    """
+    from ruamel.yaml import YAML
+
+    try:
+        return YAML(typ="safe").load(text)
+    except Exception as error:  # besides its own errors, whatever a tag's conversion raises
+        raise ValueError("not valid YAML") from error
+
+
 def build(kind: Any, content: Any, where: str) -> Any:
     """Make the dataclass `kind` from a mapping, checking keys and types."""
     if not isinstance(content, dict):
-        raise Refusal(f"{where} must hold keys and values, not {content!r}.")
+        raise Refusal(f"{where} must hold keys and values, not {reprlib.repr(content)}.")
     hints = typing.get_type_hints(kind)
     if where == str(GATE):
         hints.pop("params")
@@ -210,7 +235,7 @@ def build(kind: Any, content: Any, where: str) -> Any:
         if key not in hints:
             near = difflib.get_close_matches(str(key), hints, n=1)
             meant = f": did you mean {near[0]}?" if near else f" (it knows {', '.join(hints)})."
-            raise Refusal(f"{where} has an unknown key {key!r}{meant}")
+            raise Refusal(f"{where} has an unknown key {reprlib.repr(key)}{meant}")
         hint = hints[key]
         if dataclasses.is_dataclass(hint):
             values[key] = build(hint, {} if value is None else value, f"{where}: {key}")
@@ -239,4 +264,4 @@ def typed(value: Any, hint: Any, where: str) -> Any:
     names = " or ".join(
         "nothing" if o is type(None) else getattr(o, "__name__", str(o)) for o in options
     )
-    raise Refusal(f"{where} must be {names}, not {value!r}.")
+    raise Refusal(f"{where} must be {names}, not {reprlib.repr(value)}.")

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from champion.errors import Refusal
+from champion.errors import Refusal, shown
 from champion.judge import evidence
 from champion.judge.verdict import judge
 from champion.judge.wording import SHOWN, level
@@ -39,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
     for pair in args.set:
         settings.assign(pair)
     settings.check()
+    if args.look < 1 or args.merges < 0:
+        raise Refusal("--look counts from 1 and --merges from 0.")
     champion = None if args.champion == NO_CHAMPION else Path(args.champion)
     try:
         case = evidence.case(args.holdout, args.challenger, champion, args.anchor, settings)
@@ -74,17 +76,21 @@ def write(file: dict[str, Any], path: Path) -> None:
     ------
     Refusal : it cannot be written.
     """
+    if not path.name or (path.exists() and not path.is_file()):
+        raise Refusal(f"{path} cannot be written: it is no plain file.")
     partial = path.with_name(f"{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(as_json(file), encoding="utf-8")
+        partial.unlink(missing_ok=True)
+        with partial.open("x", encoding="utf-8") as out:  # not through somebody's link
+            out.write(as_json(file))
         partial.replace(path)
     except OSError as error:
         raise Refusal(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def as_json(file: dict[str, Any]) -> str:
-    return json.dumps(file, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(file, indent=1, allow_nan=False) + "\n"
 
 
 def as_text(file: dict[str, Any]) -> str:
@@ -98,7 +104,10 @@ def as_text(file: dict[str, Any]) -> str:
         rows += [row(file["metric"], "")]
         rows += [row(it, "guard" if it["passed"] else "guard, failed") for it in file["guards"]]
         rows += [
-            row({**it, "label": f"{it['column']} = {it['value']}"}, "harmed" * it["harmed"])
+            row(
+                {**it, "label": shown(f"{it['column']} = {it['value']}", 60)},
+                "harmed" * it["harmed"],
+            )
             for it in file["slices"]
         ]
         widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
@@ -106,7 +115,8 @@ def as_text(file: dict[str, Any]) -> str:
         for cells in rows:
             put = zip(place, cells, widths, strict=True)
             lines.append("  ".join(to(cell, width) for to, cell, width in put).rstrip())
-    return "\n".join([*lines, *file["reasons"], *file["findings"], ""])
+    said = [shown(sentence, 1000) for sentence in (*file["reasons"], *file["findings"])]
+    return "\n".join([*lines, *said, ""])
 
 
 def row(it: dict[str, Any], remark: str) -> tuple[str, ...]:
