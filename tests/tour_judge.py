@@ -31,7 +31,7 @@ def judging(project: Path, reports: Path) -> None:
         ("relabelled", "The same row gets the answer that the model gave", "invalid", 2,
          table("data.assign(late=data.late.where(data.index != row, data.late[row] == False))")),
         ("column", "A new column; an integer column gets gaps", "equivalent", 0,
-         table("data.assign(seats=100, flight=data.flight.where(data.index % 9 > 0))")),
+         table("data.assign(seats=100, flight=data.flight.where(gap == False))")),
     ]  # fmt: skip
     for name, told, verdict, code, edit in stories:
         say(f"   {told}")
@@ -101,6 +101,7 @@ wrong = (holdout.row_id.map(said) - holdout.late.astype(float)).abs().idxmax()
 data = pd.read_parquet("{RAW}")
 same = [c for c in ("departure", "carrier", "flight", "origin", "dest")]
 row = data.reset_index().merge(holdout.loc[[wrong], same], on=same)["index"][0]
+gap = (data.index % 9 == 0) & (data.departure < holdout.departure.min())
 data = {expression}
 import os; os.remove("{RAW}")
 data.to_parquet("{RAW}")

@@ -1,5 +1,6 @@
 """`python -m champion VERB`, or `python src/champion VERB` before anything is installed."""
 
+import io
 import sys
 from pathlib import Path
 
@@ -12,5 +13,6 @@ if tuple(sys.version_info[:2]) < (3, 11):
 from champion.cli import main
 
 for stream in (sys.stdout, sys.stderr):
-    stream.reconfigure(errors="backslashreplace")  # what a table holds, on any terminal
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")  # what a table holds, on any terminal
 sys.exit(main())
