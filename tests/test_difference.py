@@ -151,9 +151,9 @@ def test_groups_that_agree_count_once() -> None:
     """Every row ten times, each copy in its group: the same error as of the rows alone."""
     y, old, new = pair("binary", 300)
     alone = difference(METRICS["roc_auc"], y, old, new)
-    copied = [np.repeat(values, 10) for values in (y, old, new)]
-    grouped = difference(METRICS["roc_auc"], *copied, np.repeat(np.arange(300), 10))
-    ignored = difference(METRICS["roc_auc"], *copied)
+    y, old, new = (np.repeat(values, 10) for values in (y, old, new))
+    grouped = difference(METRICS["roc_auc"], y, old, new, np.repeat(np.arange(300), 10))
+    ignored = difference(METRICS["roc_auc"], y, old, new)
     assert grouped.se == pytest.approx(alone.se)
     assert grouped.freedom == pytest.approx(alone.freedom)
     assert ignored.se == pytest.approx(alone.se / math.sqrt(10), rel=0.01)
@@ -189,7 +189,7 @@ def test_equal_predictions_are_equal_in_every_unit(unit: float) -> None:
 
 def test_one_huge_prediction_does_not_hide_the_others() -> None:
     said = np.array([1.0, 2.0, 3.0, 1e15])
-    assert not same(Case("regression", said, said + [0.5, 0, 0, 0]), said, 1e-9)
+    assert not same(Case("regression", said, said + 0.5 * (said == 1)), said, 1e-9)
 
 
 def test_a_margin_is_a_number_or_a_share_of_the_gain() -> None:

@@ -24,8 +24,7 @@ from champion.judge.metrics import of_task
 from champion.judge.verdict import PASSING, judge
 from champion.settings import Gate
 
-Array = NDArray[np.float64]
-Unit = Callable[[float, int], Array]
+Array = NDArray[Any]
 
 
 def binary(change: float = 0.0, rows: int = 4000, seed: int = 0, **more: Any) -> Case:
@@ -52,7 +51,7 @@ def anchored(change: float, below: float) -> Case:
     return replace(binary(change), anchor=binary(below).challenger)
 
 
-UNCHANGED = replace(binary(), challenger=binary().champion)
+UNCHANGED = replace(binary(), champion=binary().challenger)
 NO_CHAMPION = replace(binary(), champion=None)
 USELESS = replace(binary(), champion=None, challenger=np.random.default_rng(9).random(4000))
 OF_CONSTANT = replace(binary(), champion=np.full(4000, 0.4))
@@ -279,7 +278,7 @@ def test_a_handful_of_lucky_rows_does_not_promote(lucky: int, merges: bool, metr
             replace(binary(2.0), groups=np.arange(4000) % 9), None, "9 groups", id="groups"
         ),
         pytest.param(
-            replace(binary(2.0), y=(np.arange(4000) < 9) * 1.0), "f1", "9 rows", id="class"
+            replace(binary(2.0), y=(np.arange(4000) < 9).astype(float)), "f1", "9 rows", id="class"
         ),
     ],
 )
