@@ -435,6 +435,15 @@ def test_an_anchor_that_cannot_be_measured_passes_nothing(own: Callable[[Any], s
     assert judge(case, gate, "maintain")["verdict"] == "inconclusive"
 
 
+def test_a_dummy_that_cannot_be_measured_leaves_no_margin(own: Callable[[Any], str]) -> None:
+    def metric(y: Array, score: Array) -> float:
+        return float(np.abs(y - score).mean()) if np.ptp(score) else float("inf")
+
+    metric.greater_is_better = False  # type: ignore[attr-defined]
+    file = judge(regression(-0.2), Gate(metric=own(metric)), "maintain")
+    assert (file["verdict"], file["metric"]["margin"]) == ("worse", 0.0)
+
+
 def test_a_metric_that_fails_is_refused_in_a_sentence(own: Callable[[Any], str]) -> None:
     def metric(y: Array, score: Array) -> float:
         raise ValueError("a sum of nothing")
