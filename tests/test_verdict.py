@@ -288,6 +288,15 @@ def test_too_few_rows_prove_nothing(case: Case, metric: str | None, why: str) ->
     assert why in file["reasons"][0]
 
 
+@pytest.mark.parametrize(("said", "word"), [(9, "inconclusive"), (10, "better")])
+def test_precision_needs_rows_of_which_a_model_says_yes(said: int, word: str) -> None:
+    y = (np.arange(1000) < 200).astype(float)
+    case = Case("binary", y, np.where(np.arange(1000) < said, 0.9, 0.1), np.roll(y, 100))
+    assert judge(case, Gate(metric="precision"))["verdict"] == word
+    case.challenger, case.champion = np.full(1000, 0.2), np.full(1000, 0.3)
+    assert judge(case, Gate(metric="roc_auc", guards=["precision"]))["guards"][0]["passed"]
+
+
 # Rows that define nothing, or nearly nothing.
 
 N = 40

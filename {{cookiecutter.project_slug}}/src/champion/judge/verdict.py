@@ -116,7 +116,7 @@ def decide(main: Difference, anchor: Difference, alpha: float, margin: float) ->
     lower = main.delta - main.reach(alpha)
     if lower > 0:
         return "better"
-    if margin > 0 and min(lower, anchor.delta - anchor.reach(alpha)) > -margin:
+    if min(lower, anchor.delta - anchor.reach(alpha)) > -margin:
         return "no_worse"
     return "worse" if main.delta + main.reach(HARM) < 0 else "inconclusive"
 
@@ -140,6 +140,11 @@ def too_few(case: Case, metric: Metric) -> str:
             f"the rarest class has {rare} rows in the holdout, the fewest for a claim about "
             f"{metric.label} are {FEWEST_OF_CLASS}"
         )
+    if metric.name == "precision":  # which is about the rows of which a model says yes
+        models = [said for said in (case.champion, case.challenger) if said is not None]
+        said = min((count for m in models if (count := int((m >= 0.5).sum()))), default=0)
+        if 0 < said < FEWEST_OF_CLASS:
+            return f"a model says yes of {said} rows, the fewest for a claim are {FEWEST_OF_CLASS}"
     return ""
 
 
