@@ -176,7 +176,9 @@ def test_freedom_is_twice_the_rows_that_carry_the_difference() -> None:
 def test_standard_error_is_in_the_unit_of_the_values(power: float, seed: int) -> None:
     values = np.random.default_rng(seed).normal(size=50)
     unit = 10.0 ** (2 * power)
-    assert standard_error(values * unit) == pytest.approx(standard_error(values) * unit)
+    assert standard_error(values * unit) == pytest.approx(
+        standard_error(values) * unit, rel=1e-9, abs=0
+    )
 
 
 @pytest.mark.parametrize("unit", [1e-200, 1e-12, 1.0, 1e12, 1e200])

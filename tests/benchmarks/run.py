@@ -42,10 +42,12 @@ def main() -> int:
             generating.benchmark(report, folder, times)
         if "judge" in names:
             sys.path.insert(0, str(TEMPLATE / "{{cookiecutter.project_slug}}" / "src"))
-            import judge_simulation  # which imports the engine
+            import judge_errors  # which imports the engine
+            import judge_simulation
             import judge_speed
 
             judge_simulation.benchmark(report, given.trial)
+            judge_errors.benchmark(report, given.trial)
             judge_speed.benchmark(report, folder, times, given.trial)
         if {"pipeline", "validation"} & {*names}:
             report.progress("generate a project and set it up")
