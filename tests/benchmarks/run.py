@@ -11,10 +11,10 @@ import generating
 import pipeline
 import psutil
 import validation
-from flights import Project, generate, packages
+from flights import TEMPLATE, Project, generate, packages
 from report import Report
 
-NAMES = ("generating", "pipeline", "validation")
+NAMES = ("generating", "judge", "pipeline", "validation")
 LIBRARIES = ("dvc", "pandas", "pandera", "pyarrow", "scikit-learn")
 
 
@@ -40,6 +40,15 @@ def main() -> int:
         folder = Path(name).resolve()
         if "generating" in names and not given.trial:
             generating.benchmark(report, folder, times)
+        if "judge" in names:
+            sys.path.insert(0, str(TEMPLATE / "{{cookiecutter.project_slug}}" / "src"))
+            import judge_errors  # which imports the engine
+            import judge_simulation
+            import judge_speed
+
+            judge_simulation.benchmark(report, given.trial)
+            judge_errors.benchmark(report, given.trial)
+            judge_speed.benchmark(report, folder, times, given.trial)
         if {"pipeline", "validation"} & {*names}:
             report.progress("generate a project and set it up")
             generate(folder)

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from champion.judge.metrics import Groups, Metric, estimate, standard_error
+from champion.judge.metrics import Groups, Metric, estimate, standard_error, summed
 from champion.settings import share
 
 Array = NDArray[np.float64]
@@ -105,8 +105,8 @@ def difference(
     old, before, _ = estimate(metric, y, champion, groups)
     new, after, blocks = estimate(metric, y, challenger, groups)
     change = after - before
-    sums = change if blocks is None else np.bincount(blocks, change).astype(float)
-    return Difference(metric, old, new, standard_error(change, blocks), freedom(sums))
+    error = standard_error(change, blocks)
+    return Difference(metric, old, new, error, freedom(summed(change, blocks)))
 
 
 def freedom(sums: Array) -> float:
@@ -151,7 +151,13 @@ def width(margin: str | float, gain: float) -> float:
     return share(margin) * max(gain, 0.0) if isinstance(margin, str) else margin
 
 
-def same(one: Array, other: Array, within: float) -> bool:
-    """Whether two models say the same of every row, up to rounding."""
-    scale = max(1.0, float(np.abs(one).max(initial=0.0)))
-    return bool((np.abs(one - other) <= within * scale).all())
+def same(case: Case, champion: Array, within: float) -> bool:
+    """Whether two models say the same of every row, up to rounding.
+
+    A number is compared in its own size or the usual one, as it may be in any unit.
+    """
+    scale: float | Array = 1.0
+    if case.task == "regression":
+        sizes = np.abs(champion)
+        scale = np.maximum(sizes, np.median(sizes))
+    return bool((np.abs(champion - case.challenger) <= within * scale).all())

@@ -77,7 +77,7 @@ def scores(
             said[:, classes.index(name)] = values
     if not (np.abs(total - 1) <= SUM).all():
         raise Invalid(f"{who}'s probabilities of a row must sum to one.")
-    return said
+    return said / total[:, None]
 
 
 def check_ids(found: pa.ChunkedArray, ids: pa.ChunkedArray, who: str) -> None:

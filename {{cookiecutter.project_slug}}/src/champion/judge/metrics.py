@@ -7,6 +7,7 @@ estimation" (1974); for ROC AUC this is DeLong, DeLong and Clarke-Pearson (1988)
 """
 
 import importlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,7 +38,7 @@ def accuracy(y: Array, score: Array) -> Influence:
 
 def log_loss(y: Array, score: Array) -> Influence:
     if score.ndim == 2:
-        probability = score[np.arange(len(y)), y.astype(int)] / score.sum(axis=1)
+        probability = score[np.arange(len(y)), y.astype(int)]
     else:
         probability = np.where(y == 1, score, 1 - score)
     return mean(-np.log(np.maximum(probability, SMALLEST_PROBABILITY)))
@@ -281,6 +282,8 @@ def jackknife(
         np.minimum.at(first, groups, blocks)
         blocks = np.unique(first[groups], return_inverse=True)[1]
     count = int(blocks.max()) + 1
+    if count < 2:
+        return float("nan"), np.full(n, np.nan), blocks
     kept = [blocks != block for block in range(count)]
     try:
         value = float(function(y, score))
@@ -288,7 +291,8 @@ def jackknife(
     except Exception as error:
         raise Refusal(f"gate.yaml: your metric fails: {type(error).__name__}: {error}.") from error
     sizes = np.bincount(blocks)
-    influence = ((n - sizes) / sizes * (without.mean() - without))[blocks]
+    centre = np.average(without, weights=n - sizes)
+    influence = ((n - sizes) / sizes * (centre - without))[blocks]
     return value, influence, blocks
 
 
@@ -301,11 +305,20 @@ def standard_error(influence: Array, groups: Groups | None = None) -> float:
     groups : (n,) the number of the group of rows that depend on each other; None: independent.
         se² = G / (G - 1) · sum of squared group sums / n².
     """
-    sums = influence if groups is None else np.bincount(groups, influence)
-    if len(sums) < 2:
+    sums = summed(influence, groups)
+    count, largest = len(sums), float(np.abs(sums).max(initial=0.0))
+    if count < 2 or not math.isfinite(largest):
         return float("nan")
-    count = len(sums)
-    return float(np.sqrt(count / (count - 1) * np.square(sums).sum()) / len(influence))
+    # In units of the largest, as the square of 1e-200 would be nothing: a difference beyond doubt.
+    squares = float(np.square(sums / (largest or 1.0)).sum())
+    return largest * math.sqrt(count / (count - 1) * squares) / len(influence)
+
+
+def summed(influence: Array, groups: Groups | None) -> Array:
+    """The influences, (n,), or their sums by group, (G,)."""
+    if groups is None:
+        return influence
+    return np.bincount(groups, influence).astype(float, copy=False)
 
 
 def measure(metric: Metric, y: Array, score: Array) -> tuple[float, float]:

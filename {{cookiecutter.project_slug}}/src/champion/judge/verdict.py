@@ -31,6 +31,7 @@ FEWEST_OF_CLASS_IN_SLICE = 30
 MOST_SLICES = 30  # of one column, the largest
 HARM = 0.05  # level of the tests for harm: worse, guards, slices (these with Holm's correction)
 POWER = 0.8
+MOST_TIMES = 1e6  # a target so far below what can be seen needs no number of rows
 
 PASSING = {
     "improve": ("equivalent", "better"),
@@ -38,6 +39,7 @@ PASSING = {
 }
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of a target of 1e300; then nothing is claimed
 def judge(
     case: Case, gate: Gate, policy: str = "improve", look: int = 1, merges: int = 0
 ) -> dict[str, Any]:
@@ -61,15 +63,17 @@ def judge(
     if case.anchor is not None:
         anchor = difference(metric, case.y, case.anchor, case.challenger, case.groups)
     gain = gain_over_dummy(case, metric, main.champion)
-    margin = width(gate.margin, gain)
+    # Without a champion "no worse" would be no worse than a model that looks at nothing.
+    margin = 0.0 if case.champion is None else width(gate.margin, gain)
     target = margin if gate.target is None else gate.target
     smallest = float(ndtri(POWER) - ndtri(alpha)) * main.se
-    problem = too_few(case, metric) or ("" if main.known else f"{metric.label} is not defined")
+    known = main.known and anchor.known
+    problem = too_few(case, metric) or ("" if known else f"{metric.label} is not defined")
     budget = {
         "look": look, "max_looks": gate.max_looks, "merges": merges,
         "max_merges": gate.max_merges, "alpha": alpha,
     }  # fmt: skip
-    if case.champion is not None and same(case.champion, case.challenger, gate.equivalent):
+    if case.champion is not None and same(case, case.champion, gate.equivalent):
         word = "equivalent"
     elif used_up(budget) or problem:
         word = "inconclusive"
@@ -112,14 +116,14 @@ def decide(main: Difference, anchor: Difference, alpha: float, margin: float) ->
     lower = main.delta - main.reach(alpha)
     if lower > 0:
         return "better"
-    if margin > 0 and min(lower, anchor.delta - anchor.reach(alpha)) > -margin:
+    if min(lower, anchor.delta - anchor.reach(alpha)) > -margin:
         return "no_worse"
     return "worse" if main.delta + main.reach(HARM) < 0 else "inconclusive"
 
 
 def rows_for(target: float, smallest: float, rows: int) -> int | None:
     """How many rows a difference of `target` needs to be seen with 80 % power."""
-    if not target > 0 or not math.isfinite(smallest):
+    if not target > 0 or not smallest / target < MOST_TIMES:
         return None
     return math.ceil(rows * (smallest / target) ** 2)
 
@@ -136,6 +140,11 @@ def too_few(case: Case, metric: Metric) -> str:
             f"the rarest class has {rare} rows in the holdout, the fewest for a claim about "
             f"{metric.label} are {FEWEST_OF_CLASS}"
         )
+    if metric.name == "precision":  # which is about the rows of which a model says yes
+        models = [said for said in (case.champion, case.challenger) if said is not None]
+        said = min((count for m in models if (count := int((m >= 0.5).sum()))), default=0)
+        if 0 < said < FEWEST_OF_CLASS:
+            return f"a model says yes of {said} rows, the fewest for a claim are {FEWEST_OF_CLASS}"
     return ""
 
 
@@ -160,7 +169,7 @@ def guard(case: Case, name: str, own: str | float, champion: Array) -> dict[str,
     it = difference(metric, case.y, champion, case.challenger, case.groups)
     margin = width(own, gain_over_dummy(case, metric, it.champion))
     reach = it.reach(HARM)
-    if same(champion, case.challenger, 0.0):
+    if same(case, champion, 0.0):
         passed = True
     elif not it.known or too_few(case, metric):
         passed = False

@@ -105,7 +105,7 @@ def level(value: float | None, by: float | None, signed: bool = False) -> str:
     """A value for people, to two digits of the standard error that goes with it."""
     if value is None or not math.isfinite(value):
         return "?"
-    if abs(value) >= LONG:
+    if abs(value) >= LONG or 0 < max(abs(value), abs(by or 0.0)) < 1e-6:
         return f"{value:{'+' if signed else ''}.3g}"
     places = 3 if not by else min(max(1 - math.floor(math.log10(abs(by))), 0), 6)
     return short(f"{value:{'+' if signed else ''},.{places}f}")
