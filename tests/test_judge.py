@@ -234,6 +234,21 @@ def test_gaps_and_new_columns_move_no_row(branch: BakedProject) -> None:
     assert after == before
 
 
+def test_easy_rows_do_not_hide_what_a_change_of_code_harms(
+    branch: BakedProject, tmp_path: Path
+) -> None:
+    """Who changes data and code must be better on the holdout's earlier rows, too."""
+    easy = pd.read_csv(members(tmp_path, ROWS, ROWS, seed=1))
+    easy["renewed"] = np.where(easy["children"] > 1, "yes", "no")
+    track(branch, pd.concat([raw(branch), easy]))
+    change(branch, "params.yaml", model={"kind": "boosted"})
+    change(branch, "gate.yaml", data={"leave_out": ["age", "visits"]})
+    file = judged(branch, 1)
+    assert file["policy"] == "improve"
+    assert file["verdict"] == "better"
+    assert "on the holdout's earlier rows" in file["reasons"][0]
+
+
 def test_another_split_is_invalid(branch: BakedProject) -> None:
     change(branch, "gate.yaml", split={"holdout": 0.3})
     file = judged(branch, 2)

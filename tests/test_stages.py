@@ -1,5 +1,6 @@
 """Bad input for each stage: one sentence, its exit code, nothing overwritten."""
 
+import json
 import re
 import shutil
 import sys
@@ -388,6 +389,22 @@ def test_no_folds_means_no_score(bench: Bench) -> None:
 def test_a_metric_of_another_task_is_refused(bench: Bench) -> None:
     bench.set("gate.yaml", gate={"metric": "rmse"})
     bench.refuses("evaluate", 2, "'rmse' is no metric for binary: it knows roc_auc, ")
+
+
+def test_a_metric_of_the_users_is_measured(bench: Bench) -> None:
+    bench.source("metrics.py").write_text(
+        "def profit(y, score):\n    return float(((y - 0.3) * (score > 0.3)).sum())\n",
+        encoding="utf-8",
+    )
+    name = f"{bench.package}.metrics:profit"
+    bench.set("gate.yaml", gate={"metric": name})
+    bench.through("train")
+    assert next(iter(json.loads((bench.path / "reports/cv.json").read_text()))) == name
+    assert bench.run("evaluate").out.startswith("profit ")
+    report = json.loads((bench.path / "reports/holdout.json").read_text())
+    assert report["resolution"]["metric"] == name
+    assert report["metrics"][name]["se"] > 0
+    assert report["metrics"]["roc_auc"]["value"] > 0.5
 
 
 @pytest.mark.parametrize("stage", ["evaluate", "explain"])

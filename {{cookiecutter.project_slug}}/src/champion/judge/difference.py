@@ -88,6 +88,7 @@ class Difference:
         return {
             "name": self.metric.name,
             "label": self.metric.label,
+            "method": "jackknife" if self.metric.users else "influence values",
             "higher_is_better": self.metric.higher_is_better,
             "champion": self.champion,
             "challenger": self.challenger,

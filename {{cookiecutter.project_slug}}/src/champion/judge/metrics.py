@@ -256,6 +256,12 @@ def of_task(task: str) -> list[Metric]:
     return [metric for metric in METRICS.values() if task in metric.tasks]
 
 
+def reported(name: str | None, task: str) -> list[Metric]:
+    """The metrics of a report: the task's, behind one of the user's if that is the chosen one."""
+    own = [metric for metric in [chosen(name, task)] if metric.users]
+    return own + of_task(task)
+
+
 def estimate(metric: Metric, y: Array, score: Array, groups: Groups | None = None) -> Estimate:
     """Return the value, the influences (n,) and the groups (n,) for their standard error."""
     if metric.users:

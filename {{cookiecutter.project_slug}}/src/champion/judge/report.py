@@ -260,7 +260,8 @@ def facts(file: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if metric and file["budget"]:
         alpha = file["budget"]["alpha"]
         yield "p-value of “better”", f"{amount(metric['p_better'])} (needed: {amount(alpha)})"
-        yield "standard error of the difference", amount(metric["se"])
+        how = " (by jackknife)" if metric["method"] == "jackknife" else ""
+        yield "standard error of the difference", amount(metric["se"]) + how
         yield (
             "intervals",
             f"one-sided {amount(100 * (1 - alpha))} % each way; guards and slices 95 %",

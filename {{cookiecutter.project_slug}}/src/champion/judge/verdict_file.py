@@ -16,7 +16,7 @@ FIGURE_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}\.png")
 
 # A type, a mapping of keys or a list of one of them. Anything may be null or missing.
 COMPARED: dict[str, Any] = {
-    "name": str, "label": str, "higher_is_better": bool, "champion": float, "challenger": float,
+    "name": str, "label": str, "method": str, "higher_is_better": bool, "champion": float, "challenger": float,
     "delta": float, "se": float, "lower": float, "upper": float, "margin": float,
 }  # fmt: skip
 PAIR = {"champion": object, "challenger": object}

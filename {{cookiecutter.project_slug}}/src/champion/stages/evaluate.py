@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from champion import figures
-from champion.judge.metrics import METRICS, Metric, chosen, measure, of_task
+from champion.judge.metrics import METRICS, Metric, chosen, measure, reported
 from champion.models import load_model, scores
 from champion.project import HOLDOUT, MODEL, PREDICTIONS, REPORTS
 from champion.settings import Settings
@@ -32,6 +32,7 @@ QUANTILES = 2.054 + 0.842
 def run(_: argparse.Namespace) -> None:
     settings = Settings.load()
     task = str(settings.data.task)
+    asked = reported(settings.gate.metric, task)
     metric = chosen(settings.gate.metric, task)
     table = pd.read_parquet(HOLDOUT)
     y = answers(table, settings)
@@ -44,8 +45,8 @@ def run(_: argparse.Namespace) -> None:
     report = {
         "task": task,
         "rows": len(table),
-        "metrics": metrics(truth, said, task),
-        "slices": slices(table, truth, said, settings),
+        "metrics": metrics(truth, said, asked),
+        "slices": slices(table, truth, said, asked, settings),
     }
     report["resolution"] = {
         "metric": metric.name,
@@ -79,10 +80,15 @@ def evidence(
     return table.sort_values("row_id", ignore_index=True)
 
 
-def metrics(y: NDArray[np.float64], said: NDArray[np.float64], task: str) -> dict[str, object]:
-    """Each metric of the task with its standard error; null where the rows do not tell it."""
-    measured = {metric.name: measure(metric, y, said) for metric in of_task(task)}
-    if task != "regression" and np.unique(y, return_counts=True)[1].min() < FEWEST_OF_CLASS:
+def metrics(
+    y: NDArray[np.float64], said: NDArray[np.float64], asked: list[Metric]
+) -> dict[str, object]:
+    """Each metric with its standard error; null where the rows do not tell it."""
+    measured = {metric.name: measure(metric, y, said) for metric in asked}
+    if (
+        "regression" not in asked[-1].tasks
+        and np.unique(y, return_counts=True)[1].min() < FEWEST_OF_CLASS
+    ):
         measured = {name: (value, math.nan) for name, (value, _) in measured.items()}
     return {
         name: {"value": number(value), "se": number(error)}
@@ -95,7 +101,11 @@ def number(value: float) -> float | None:
 
 
 def slices(
-    table: pd.DataFrame, y: NDArray[np.float64], said: NDArray[np.float64], settings: Settings
+    table: pd.DataFrame,
+    y: NDArray[np.float64],
+    said: NDArray[np.float64],
+    asked: list[Metric],
+    settings: Settings,
 ) -> list[dict[str, object]]:
     """The metrics of the largest parts of the holdout, by each slice column.
 
@@ -119,7 +129,7 @@ def slices(
                     "column": column,
                     "value": shown,
                     "rows": int(rows),
-                    "metrics": metrics(y[inside], said[inside], str(settings.data.task)),
+                    "metrics": metrics(y[inside], said[inside], asked),
                 }
             )
     return found
@@ -135,13 +145,16 @@ def resolution(report: dict, metric: Metric) -> float | None:
 
 def tell(report: dict, metric: Metric) -> None:
     """Print the result, and what this holdout can see."""
-    told = dict.fromkeys([metric.name, *list(report["metrics"])[:TOLD]])
-    width = max(len(METRICS[name].label) for name in told) + 2
-    for name in told:
+    labels = {
+        name: METRICS[name].label for name in list(report["metrics"])[:TOLD] if name in METRICS
+    }
+    labels = {metric.name: metric.label, **labels}
+    width = max(map(len, labels.values())) + 2
+    for name, label in labels.items():
         measured = report["metrics"][name]
         if measured["value"] is not None:
             error = f" ± {measured['se']:.4g}" if measured["se"] is not None else ""
-            print(f"{METRICS[name].label:<{width}}{measured['value']:.4g}{error}")
+            print(f"{label:<{width}}{measured['value']:.4g}{error}")
     smallest = report["resolution"]["smallest_difference"]
     if smallest is None:
         print(f"{report['rows']:,} rows cannot show differences of {metric.label}: gather more.")

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from champion.errors import BadData, Refusal
-from champion.judge.metrics import METRICS, measure, of_task
+from champion.judge.metrics import METRICS, measure, reported
 from champion.models import failure, save_model, scores
 from champion.project import MODEL, REPORTS, TRAIN, blame, user_module
 from champion.settings import Settings
@@ -36,8 +36,9 @@ def run(_: argparse.Namespace) -> None:
     save_model(model, MODEL)
     if len(measured):
         name = measured.columns[0]
+        label = METRICS[name].label if name in METRICS else name
         error = measured[name].std() / np.sqrt(len(measured))
-        print(f"{METRICS[name].label} {measured[name].mean():.4g} ± {error:.2g} over the folds")
+        print(f"{label} {measured[name].mean():.4g} ± {error:.2g} over the folds")
     REPORTS.mkdir(exist_ok=True)
     means = {**measured.mean().round(6).to_dict(), "rows": len(X)}
     for name, content in {"cv": means, "folds": measured.to_dict("list")}.items():
@@ -103,6 +104,7 @@ def train(
     from joblib import Parallel, delayed
 
     task = str(settings.data.task)
+    asked = reported(settings.gate.metric, task)
     classes = sorted(y.unique()) if task == "multiclass" else None
     target = y if classes is None else y.map(dict(zip(classes, range(len(classes)), strict=True)))
 
@@ -116,9 +118,11 @@ def train(
             said = pd.DataFrame(said, columns=model.classes_).reindex(
                 columns=classes, fill_value=0.0
             )
-        found = {m.name: measure(m, target[test], said)[0] for m in of_task(task)}
-        name, value = next(iter(found.items()))
-        print(f"fold {number} of {len(parts)}: {METRICS[name].label} {value:.4g}", flush=True)
+        found = {m.name: measure(m, target[test], said)[0] for m in asked}
+        print(
+            f"fold {number} of {len(parts)}: {asked[0].label} {found[asked[0].name]:.4g}",
+            flush=True,
+        )
         return found
 
     fits = [delayed(score)(number, part) for number, part in enumerate(parts, 1)]
@@ -126,7 +130,7 @@ def train(
     model, *results = Parallel(workers, prefer="threads")([delayed(fitted)(settings, X, y), *fits])
     if not parts:
         return model, pd.DataFrame()
-    measured = pd.DataFrame(results, columns=[m.name for m in of_task(task)])
+    measured = pd.DataFrame(results, columns=[m.name for m in asked])
     # A fold counts if it defines the first metric; another metric, if every such fold defines it.
     measured = measured.dropna(subset=measured.columns[:1]).dropna(axis=1)
     if len(measured) < 2:
