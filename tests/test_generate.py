@@ -302,7 +302,7 @@ def test_make_passes_its_arguments_on(bake: Bake, tmp_path: Path) -> None:
 def test_make_alone_lists_every_verb_that_people_type(bake: Bake) -> None:
     project = bake()
     listed = re.findall(r"^make (\S+) +\S", project.run("make").stdout, re.MULTILINE)
-    targets = re.findall(r"^([a-z]+):", (project.path / "Makefile").read_text(), re.MULTILINE)
+    targets = re.findall(r"^([a-z-]+):", (project.path / "Makefile").read_text(), re.MULTILINE)
     assert listed == [target for target in targets if target != "help"]
     verbs = project.run(sys.executable, "-m", "champion", "--help").stdout
     for verb in listed:
@@ -333,7 +333,7 @@ def test_the_readme_is_one_screen_and_names_what_exists(baked: Bake) -> None:
     assert len(readme.splitlines()) <= 50
     for word in ("champion", "challenger", "holdout"):
         assert f"**{word}**" in readme
-    targets = re.findall(r"^([a-z]+):", (project.path / "Makefile").read_text(), re.MULTILINE)
+    targets = re.findall(r"^([a-z-]+):", (project.path / "Makefile").read_text(), re.MULTILINE)
     for verb in re.findall(r"`make ([a-z ]+)", readme):
         assert set(verb.split()) <= set(targets)
     for name in re.findall(r"`((?:src|tests|notebooks|data)/[\w./]*|\w+\.yaml)`", readme):

@@ -171,7 +171,7 @@ def test_a_typo_in_gate_yaml_is_named_with_the_nearest_key(bench: Bench, stage: 
     [
         ("gate.yaml", {"splitt": {}}, "unknown key 'splitt': did you mean split"),
         ("gate.yaml", {"split": {"holdout": "much"}}, "split: holdout must be float, not 'much'"),
-        ("gate.yaml", {"data": {"task": "guess"}}, "data.task is 'guess'"),
+        ("gate.yaml", {"data": {"task": "guess"}}, "data.task must be binary, "),
         ("params.yaml", {"cv": {"fold": 3}}, "cv has an unknown key 'fold': did you mean folds"),
         ("params.yaml", {"seed": "x"}, "seed must be int, not 'x'"),
     ],

@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 
 from champion.judge import changes, evidence
-from champion.judge.champion import Champion, anchor, data_of, find, output, read_yaml, tracked_data
+from champion.judge.champion import Champion, anchor, data_of, find, output, tracked_data
 from champion.judge.commit import HOME, Run, run_commit
 from champion.judge.verdict import judge
 from champion.project import MODEL, PREDICTIONS
-from champion.settings import GATE, Settings
+from champion.settings import Settings
 from champion.tables.read import write_parquet
-from champion.workspace.git import show
 from champion.workspace.objects import sha256
 
 EVIDENCE = HOME / "evidence" / "holdout.parquet"
@@ -50,24 +49,21 @@ class Challenge:
         return self.rows.folder != self.earlier.folder
 
 
-def other_seed(tip: str) -> int | None:
+def other_seed(judging: Settings, own: Settings) -> int | None:
     """The seed of a new holdout, where the challenger changes nothing else of the split.
 
     Raises
     ------
     Invalid : it redraws the holdout in another way, and would choose its own questions.
     """
-    before = read_yaml(show(tip, GATE.name))
-    after = read_yaml(GATE.read_text(encoding="utf-8"))
     changed = [
         f"{section}.{key}"
-        for section in ("split", "data")
-        for old, new in [(before.get(section) or {}, after.get(section) or {})]
-        for key in {**old, **new}
-        if old.get(key) != new.get(key) and (section == "split" or key in ROLES)
+        for section, keys in (("split", vars(judging.split)), ("data", ROLES))
+        for key in keys
+        if getattr(getattr(judging, section), key) != getattr(getattr(own, section), key)
     ]
     if changed == ["split.seed"]:
-        return int(after["split"]["seed"])
+        return own.split.seed
     if changed:
         raise evidence.Invalid(
             f"gate.yaml: {changed[0]} changed, and with it the rows of the holdout: take that back; "

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     settings = judged_by(tip)
     it = None
     try:
-        it = prepare(tip, paths, other_seed(tip))
+        it = prepare(tip, paths, other_seed(settings, Settings.of_gate(GATE)))
         file = decide(it, settings, policy)
     except evidence.Invalid as invalid:
         file = compare.refused(str(invalid), policy)
