@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from champion.judge.challenge import other_seed, prepare, refuse_lost_rows
+from champion.judge.challenge import decide, other_seed, prepare, refuse_lost_rows
 from champion.judge.champion import base
+from champion.judge.context import cap, stop_at
 from champion.judge.evidence import Invalid
 from champion.settings import Settings
 from conftest import Bake, BakedProject
@@ -52,6 +53,7 @@ def main(baked: Bake, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
             baked(project_name="Members", data_file=str(table), target="renewed"), path
         )
         change(project, "gate.yaml", data={"id": "member", "slices": ["club"]})
+        change(project, "gate.yaml", gate={"max_size": 1000.0, "max_latency": 1000.0})
         change(project, "params.yaml", model={"kind": "linear", "boosted": {"max_iter": 30}})
         change(project, "params.yaml", cv={"folds": 2}, explain={"rows": 50})
         project.champion("setup")
@@ -100,6 +102,11 @@ def test_a_curve_beats_a_line(branch: BakedProject) -> None:
         {"key": "model.kind", "champion": "linear", "challenger": "boosted"}
     ]
     assert file["cv"]["challenger"] > file["cv"]["champion"]
+    size, latency = file["caps"]
+    assert size["challenger"] == (branch.path / "model.skops").stat().st_size / 1e6
+    assert size["passed"]
+    assert latency["champion"] > 0
+    assert latency["challenger"] > 0
     assert {part["value"] for part in file["slices"]} <= {"north", "south", "west"}
     again = branch.champion("judge")
     assert "Look 1 at this holdout" in again.stdout, "the same predictions are the same look"
@@ -166,12 +173,14 @@ def hard_row(project: BakedProject) -> int:
     return int(float(holdout.loc[error.idxmax(), "member"]))
 
 
-def test_a_hard_row_cannot_be_deleted(branch: BakedProject) -> None:
+def test_a_hard_row_cannot_be_deleted(
+    branch: BakedProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
     track(branch, raw(branch).drop(index=hard_row(branch)))
-    file = judged(branch, 2)
-    assert file["verdict"] == "invalid"
-    assert "lack 1 of the" in file["reasons"][0]
-    assert file["budget"] is None
+    monkeypatch.chdir(branch.path)
+    monkeypatch.setenv("CHAMPION_VENV", sys.prefix)
+    with pytest.raises(Invalid, match="lack 1 of the"):
+        decide(prepare(base(), [], None), Settings.load(), "maintain")
 
 
 ANSWERED = pd.DataFrame(
@@ -319,16 +328,14 @@ def test_without_a_champion_there_is_a_dummy(main: BakedProject, tmp_path: Path)
     assert "no champion yet" in project.champion("score-champion").stdout
 
 
-def test_caps_stop_a_better_model(main: BakedProject, tmp_path: Path) -> None:
-    project = copied(main, tmp_path / "members")
-    change(project, "gate.yaml", gate={"max_size": 1.01, "max_latency": 0.1})
-    commit(project, "Cap it")
-    project.git("switch", "--quiet", "--create", "try")
-    change(project, "params.yaml", model={"kind": "boosted"})
-    file = judged(project, 1)
-    assert file["verdict"] == "better"
-    assert "The latency is" in file["reasons"][0]
-    assert "The size of the model is" in file["reasons"][1]
+def test_a_cap_stops_whatever_the_verdict() -> None:
+    assert cap("size", "size of the model, MB", 1.0, 2.0, limit=2.0)["passed"]
+    file: dict[str, Any] = {"merge": True, "reasons": ["ROC AUC is better."]}
+    stop_at(file, [cap("size", "size of the model, MB", 1.0, 2.1, limit=2.0)])
+    assert not file["merge"]
+    assert file["reasons"][0] == (
+        "The size of the model is 2.1 times the champion's; gate.yaml allows 2."
+    )
 
 
 def test_what_is_not_ready_is_told(branch: BakedProject) -> None:
@@ -365,4 +372,4 @@ def test_a_judge_that_was_killed_leaves_nothing_that_is_trusted(branch: BakedPro
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not list((branch.path / ".champion").glob("runs/*"))
-    assert judged(branch, 0)["verdict"] == "equivalent"
+    assert "No change" in branch.champion("judge").stdout

@@ -57,7 +57,7 @@ def made_once(
     return project
 
 
-def until(happened: Callable[[], bool], seconds: float = 20) -> None:
+def until(happened: Callable[[], bool], seconds: float = 60) -> None:
     started = time.monotonic()
     while not happened():
         assert time.monotonic() - started < seconds

@@ -69,10 +69,16 @@ def add_comparison(file: dict[str, Any], it: Challenge, settings: Settings) -> N
     file["findings"] += gap(file)
     file["explanations"] = explanations(commit)
     file["caps"] = caps(file, it, settings)
-    for cap in file["caps"]:
-        if not cap["passed"]:
-            stop(file, f"The {cap['label'].partition(',')[0]} is {cap['ratio']:.2g} times the champion's; "
-                       f"gate.yaml allows {cap['limit']:g}.")  # fmt: skip
+    stop_at(file, file["caps"])
+
+
+def stop_at(file: dict[str, Any], limits: list[dict[str, Any]]) -> None:
+    """Forbid the merge of a model that is beyond a limit."""
+    for limit in limits:
+        if not limit["passed"]:
+            what = limit["label"].partition(",")[0]
+            times = f"{limit['ratio']:.2g} times the champion's"
+            stop(file, f"The {what} is {times}; gate.yaml allows {limit['limit']:g}.")
 
 
 def gap(file: dict[str, Any]) -> list[str]:
