@@ -1,0 +1,386 @@
+"""The ledger: the record of every verdict, promotion, rollback, override and monitor event.
+
+On the orphan branch `ledger` an event is one commit and one file that no later commit changes. Its
+number, and of a verdict the look, is given when it is recorded: the branch is fetched, the event is
+decided on what is there, committed on top and pushed; whoever was outrun starts again. Everybody
+who can push can write the branch, so what is read from it is checked before it is used.
+"""
+
+import argparse
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from champion import history
+from champion.errors import Refusal
+from champion.history import Event
+from champion.judge import budget
+from champion.judge.wording import SHOWN
+from champion.workspace import orphan
+from champion.workspace.git import attempt, git, has_remote, heads, resolve
+
+BRANCH = "ledger"
+LOCAL = f"refs/heads/{BRANCH}"  # only ever moves forward
+SEEN = f"refs/remotes/origin/{BRANCH}"
+TRIES = 12
+README, PLOT = "README.md", "history.png"
+PLACES = {  # of a file on the branch, and the most bytes it may have
+    r"events/[0-9]{6}\.json": 1_000_000,
+    r"holdouts/[0-9a-f]{64}\.json": 100_000,
+    r"files/[0-9]{6}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}": 5_000_000,
+    r"README\.md|history\.png": 5_000_000,
+}
+FILE = "100644"  # the mode of a file
+LARGEST = 256_000_000  # bytes of all events and sketches
+
+HASH = re.compile(r"[0-9a-f]{32,64}")
+LINE = re.compile(r"(?s).{1,500}")
+NUMBER = (int, float, None)
+VERSION = re.compile(r"v[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}")
+METRIC = {
+    "label": LINE, "higher_is_better": bool, "champion": NUMBER, "challenger": NUMBER,
+    "se": NUMBER, "lower": NUMBER, "upper": NUMBER,
+}  # fmt: skip
+BUDGET = {
+    "spent": bool, "holdout": (HASH, None), "look": int, "max_looks": int, "merges": int,
+}  # fmt: skip
+EVENT = {
+    "number": int,
+    "kind": re.compile("verdict|promotion|rollback|override|monitor"),
+    "time": re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\dZ", re.ASCII),
+    "key": re.compile(r"[A-Za-z0-9_.:/@#+-]{1,200}"),
+    "by": (LINE, None),
+    "body": dict,
+}
+BODIES: dict[str, dict[str, Any]] = {  # what must be there; more may
+    "verdict": {
+        "verdict": re.compile("|".join(SHOWN)), "merge": bool,
+        "metric": (METRIC, None), "budget": (BUDGET, None),
+    },
+    "promotion": {"version": VERSION, "commit": HASH, "data": (HASH, None), "verdict": int},
+    "rollback": {"version": VERSION, "reason": LINE},
+    "override": {"commit": HASH, "reason": LINE},
+    "monitor": {"summary": LINE},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one event adds to the ledger.
+
+    Parameters
+    ----------
+    body : as in BODIES.
+    files : such as figures, by name; kept as `files/NUMBER/NAME`.
+    holdouts : the sketch of the holdout that a verdict looked at, by its sha256.
+    """
+
+    body: dict[str, Any]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    holdouts: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass
+class Ledger:
+    """What one commit of the branch holds; `holdouts` are sketches by the holdout's sha256."""
+
+    events: list[Event] = field(default_factory=list)
+    holdouts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    keys: dict[str, Event] = field(default_factory=dict)
+    versions: set[str] = field(default_factory=set)
+
+    def looks(self) -> list[budget.Look]:
+        """The looks that were spent, in order: for `budget.count`."""
+        spent = [event.body for event in self.events if event.spent]
+        return [budget.Look(self.holdouts[b["budget"]["holdout"]], b["merge"]) for b in spent]
+
+    def add(self, content: Any) -> str:
+        """Take the next event, or say why it cannot be that."""
+        if not isinstance(content, dict) or set(content) != set(EVENT):
+            return "it is no event"
+        if name := unfit(content, EVENT) or unfit(content["body"], BODIES[content["kind"]]):
+            return f"{name} is missing or not what it should be"
+        event = Event(**content)
+        if event.number != len(self.events) + 1:
+            return f"its number is {event.number}"
+        if event.key in self.keys:
+            return f"event {self.keys[event.key].number} has its key"
+        if self.events and event.time < self.events[-1].time:
+            return "it is older than the one before"
+        if event.spent and event.body["budget"]["holdout"] not in self.holdouts:
+            return "the sketch of its holdout is missing"
+        if event.kind == "promotion":
+            verdict = event.body["verdict"]
+            if not 0 < verdict < event.number or self.events[verdict - 1].kind != "verdict":
+                return f"event {verdict} is no verdict"
+            self.versions.add(event.body["version"])
+        if event.kind == "rollback" and event.body["version"] not in self.versions:
+            return f"{event.body['version']} was never promoted"
+        self.events.append(event)
+        self.keys[event.key] = event
+        return ""
+
+
+def unfit(content: dict[str, Any], schema: dict[str, Any]) -> str:
+    """The first name of a schema whose value is missing or does not fit; empty if all do."""
+    return next((n for n in schema if n not in content or not fits(content[n], schema[n])), "")
+
+
+def fits(value: Any, schema: Any) -> bool:
+    if isinstance(schema, tuple):
+        return any(fits(value, one) for one in schema)
+    if isinstance(schema, dict):
+        return isinstance(value, dict) and not unfit(value, schema)
+    if isinstance(schema, re.Pattern):
+        return isinstance(value, str) and schema.fullmatch(value) is not None
+    if schema in (int, float):
+        return type(value) is schema and abs(value) < 1e100
+    return value is None if schema is None else isinstance(value, schema)
+
+
+def newest(online: bool = True) -> tuple[str | None, str]:
+    """The branch's newest commit, and why it must not be built on; else an empty sentence."""
+    kept = resolve(LOCAL) or resolve(SEEN)
+    there = heads().get(BRANCH) if online and has_remote() else None
+    if not there or there == kept:
+        return kept, ""  # a branch that vanished from origin is sent again
+    bring()
+    if kept and attempt("merge-base", "--is-ancestor", kept, there).returncode:
+        return there, (
+            f"the ledger at origin ({there[:10]}) does not go on from {kept[:10]}, which was seen "
+            "here: its history was rewritten. Where that was meant, run `git fetch` and "
+            f"`git branch -D {BRANCH}`."
+        )
+    git("update-ref", LOCAL, there)
+    return there, ""
+
+
+def bring(*options: str) -> None:
+    """Fetch the branch into no reference: two processes in one clone are not in each other's way."""
+    quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=")
+    git("fetch", *quiet, *options, "origin", LOCAL)
+
+
+def read(commit: str | None) -> Ledger:
+    """Read the ledger at a commit; without one an empty ledger.
+
+    Raises
+    ------
+    Refusal : it is damaged, or is no ledger; names the first file or event.
+    """
+    found, total = {}, 0
+    listed = git("ls-tree", "-r", "-z", "--long", "--full-tree", commit) if commit else ""
+    for line in filter(None, listed.split("\0")):
+        head, _, name = line.partition("\t")
+        mode, _, digest, size = head.split()
+        if problem := misplaced(name, mode, int(size) if size.isdigit() else 0):
+            raise Refusal(f"{problem}: the branch {BRANCH} is damaged, or no ledger.", code=1)
+        if name.startswith(("events/", "holdouts/")):
+            found[name] = digest
+            total += int(size)
+    if total > LARGEST:
+        raise Refusal(f"the ledger holds more than {LARGEST:,} bytes of events.", code=1)
+    texts = dict(zip(found, orphan.contents(list(found.values())), strict=True))
+    ledger = Ledger()
+    try:
+        for name in [name for name in texts if name.startswith("holdouts/")]:
+            ledger.holdouts[Path(name).stem] = sketch = parsed(texts.pop(name))
+            budget.hashes(sketch)
+        for number, name in enumerate(sorted(texts), 1):
+            if name != f"events/{number:06}.json":
+                raise ValueError(f"events/{number:06}.json is missing")
+            if problem := ledger.add(parsed(texts[name])):
+                raise ValueError(problem)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise Refusal(f"the ledger's {name} is damaged: {error}.", code=1) from error
+    return ledger
+
+
+def misplaced(name: str, mode: str, size: int) -> str:
+    """Why a file has no place on the branch; empty if it has one."""
+    most = next((most for place, most in PLACES.items() if re.fullmatch(place, name)), None)
+    if most is None or mode != FILE:
+        return f"{name[:100]!r} is no part of a ledger"
+    return f"{name} has {size:,} bytes, more than {most:,}" if size > most else ""
+
+
+def parsed(content: bytes) -> Any:
+    """JSON with no number or letter that JSON cannot hold.
+
+    Raises
+    ------
+    ValueError, RecursionError : it is none.
+    """
+    value = json.loads(content.decode())
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    return value
+
+
+def written(content: dict[str, Any]) -> bytes:
+    return (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def append(kind: str, key: str, decide: Callable[[Ledger], Entry], by: str | None = None) -> Event:
+    """Record an event, once; what is recorded under the key already is returned as it is.
+
+    Parameters
+    ----------
+    decide : what to record on top of this ledger; asked again after somebody else was faster.
+
+    Raises
+    ------
+    Refusal : the ledger is damaged or was rewritten, the event has no valid form or another look
+        than it says, or origin does not take it. Then nothing is recorded.
+    """
+    for _ in orphan.turns(TRIES):
+        tip, problem = newest()
+        if problem:
+            raise Refusal(problem, code=1)
+        ledger = read(tip)
+        if known := ledger.keys.get(key):
+            return known
+        event, files = compose(ledger, kind, key, by, decide(ledger))
+        commit = orphan.add_commit(tip, orphan.store(files), f"{kind} {event.number}: {key}")
+        if publish(commit, tip):
+            return event
+    raise Refusal(f"others wrote the ledger {TRIES} times first: run this again.", code=1)
+
+
+def compose(
+    ledger: Ledger, kind: str, key: str, by: str | None, entry: Entry
+) -> tuple[Event, dict[str, bytes]]:
+    """The next event, and the files of its commit."""
+    number = len(ledger.events) + 1
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    time = max([now, *(event.time for event in ledger.events[-1:])])
+    files = {f"files/{number:06}/{name}": content for name, content in entry.files.items()}
+    looks = ledger.looks()
+    try:
+        for holdout in set(entry.holdouts) - set(ledger.holdouts):
+            budget.hashes(sketch := entry.holdouts[holdout])
+            ledger.holdouts[holdout] = sketch
+            files[f"holdouts/{holdout}.json"] = written(sketch)
+        content = written(dict(zip(EVENT, (number, kind, time, key, by, entry.body), strict=True)))
+        files[f"events/{number:06}.json"] = content
+        problem = ledger.add(parsed(content))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        problem = str(error)
+    if not problem and (event := ledger.events[-1]).spent:
+        holdout = event.body["budget"]["holdout"]
+        problem = miscounted(event, budget.count(looks, ledger.holdouts[holdout]))
+    problem = problem or next(
+        filter(None, (misplaced(name, FILE, len(files[name])) for name in files)), ""
+    )
+    if problem:
+        raise Refusal(f"nothing was recorded, this is no {kind[:20]} to record: {problem}.")
+    files[README] = history.page(ledger.events).encode()
+    if kind in ("promotion", "rollback"):
+        files[PLOT] = history.plot(ledger.events)
+    return ledger.events[-1], files
+
+
+def miscounted(event: Event, stands: budget.Budget) -> str:
+    """What is wrong with a verdict's look; empty if nothing is."""
+    said = event.body["budget"]
+    if (said["look"], said["merges"]) == (stands.look, stands.merges):
+        return ""
+    return (
+        f"it says look {said['look']} after {said['merges']} merges, "
+        f"this is look {stands.look} after {stands.merges}"
+    )
+
+
+def publish(commit: str, tip: str | None) -> bool:
+    """Make a commit the newest of the branch; False if somebody else's came first."""
+    remote = has_remote()
+    if remote:
+        done = orphan.push(commit, BRANCH)
+    else:
+        done = attempt("update-ref", LOCAL, commit, tip or "")
+    if done.returncode and not orphan.outrun(done):
+        raise Refusal(
+            f"the event was not recorded ({orphan.why(done)}): nothing is lost, run this again.",
+            code=1,
+        )
+    if remote and not done.returncode:
+        git("update-ref", LOCAL, commit)
+    return not done.returncode
+
+
+def commit_of(event: Event) -> str:
+    """The commit that recorded an event, for the message of a tag: `ledger: COMMIT`."""
+    return git("rev-list", "-1", LOCAL, "--", f"events/{event.number:06}.json")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True)
+    new = actions.add_parser("append", help="record an event, once").add_argument
+    new("kind", choices=BODIES)
+    new("--key", required=True, help="what has the same key is recorded once")
+    new("--body", type=Path, required=True, help="JSON; of a verdict the verdict file")
+    new("--by", help="who asked for it")
+    new("--file", action="append", default=[], metavar="NAME=PATH", help="such as a figure")
+    new("--holdout", action="append", default=[], metavar="SHA256=PATH", help="its sketch, JSON")
+    show = actions.add_parser("list", help="the events").add_argument
+    show("--kind", choices=BODIES)
+    show("--format", choices=("text", "json"), default="text")
+    actions.add_parser("verify", help="find a changed, missing or reordered event")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.action == "append":
+        files = {name: held(path) for name, path in pairs(args.file)}
+        holdouts = {name: loaded(path) for name, path in pairs(args.holdout)}
+        entry = Entry(loaded(args.body), files, holdouts)
+        event = append(args.kind, args.key, lambda ledger: entry, args.by)
+        print(f"Event {event.number} of the ledger, commit {commit_of(event)}")
+        return 0
+    if args.action == "list":
+        events = [it for it in current().events if args.kind in (None, it.kind)]
+        if args.format == "json":
+            print(json.dumps([asdict(it) for it in events], indent=1))
+        for it in events if args.format == "text" else []:
+            told = history.plain(f"{history.told(it)}{f' ({it.by})' if it.by else ''}")
+            print(f"{it.number:>6}  {history.moment(it.time)}  {it.kind:<9}  {told}")
+        return 0
+    from champion.judge.verify import verify
+
+    found = verify()
+    print("\n".join(found) if found else f"The ledger is sound: {len(current().events):,} events")
+    return 1 if found else 0
+
+
+def current() -> Ledger:
+    """The ledger as it is now, at origin where there is one."""
+    return read(newest()[0])
+
+
+def pairs(given: list[str]) -> list[tuple[str, Path]]:
+    """NAME=PATH, taken apart."""
+    if wrong := next((pair for pair in given if "=" not in pair), None):
+        raise Refusal(f"{wrong} has no path: write NAME=PATH.")
+    return [(name, Path(path)) for name, _, path in (pair.partition("=") for pair in given)]
+
+
+def held(path: Path) -> bytes:
+    """What a file holds, if it is not too large for the ledger."""
+    try:
+        with path.open("rb") as file:
+            return file.read(max(PLACES.values()) + 1)
+    except OSError as error:
+        raise Refusal(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def loaded(path: Path) -> dict[str, Any]:
+    """A JSON file with an object in it."""
+    try:
+        content = parsed(held(path))
+    except (ValueError, RecursionError) as error:
+        raise Refusal(f"{path} is no JSON: {error}.") from error
+    if not isinstance(content, dict):
+        raise Refusal(f"{path} holds no object.")
+    return content
