@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from champion.figures import ACCENT, CONTRAST, FAINT, INK, figure, short
+from champion.judge.events import Event
 from champion.judge.wording import SHOWN, level
 
 LAST = 20  # events on the page
@@ -40,39 +41,11 @@ MARKS = ((PROMOTED, ACCENT, ACCENT), (OVERRIDDEN, CONTRAST, CONTRAST), (PUT_BACK
 
 
 @dataclass(frozen=True)
-class Event:
-    """Something that happened.
-
-    Parameters
-    ----------
-    number : from 1, without gaps.
-    kind : verdict, promotion, rollback, override or monitor.
-    time : 2026-11-25T09:30:00Z, never before that of the event before it.
-    key : what has the same key is recorded once.
-    by : who asked for it, if a person did.
-    body : of a verdict the verdict file; else see `ledger.BODIES`.
-    """
-
-    number: int
-    kind: str
-    time: str
-    key: str
-    by: str | None
-    body: dict[str, Any]
-
-    @property
-    def spent(self) -> bool:
-        """Whether it is a verdict that counts as a look at its holdout."""
-        return self.kind == "verdict" and bool(self.body["budget"] and self.body["budget"]["spent"])
-
-
-@dataclass(frozen=True)
 class Reign:
     """A version that became champion, and what its verdict said."""
 
     event: Event
     version: str
-    data: str | None
     verdict: dict[str, Any]
 
     @property
@@ -103,7 +76,7 @@ def reigns(events: Sequence[Event]) -> list[Reign]:
         if event.kind in ("promotion", "rollback"):
             body = promoted[event.body["version"]].body
             verdict = events[body["verdict"] - 1].body
-            found.append(Reign(event, body["version"], body["data"], verdict))
+            found.append(Reign(event, body["version"], verdict))
     return found
 
 
@@ -127,18 +100,19 @@ def page(events: Sequence[Event]) -> str:
 
 
 def row(it: Reign) -> list[str]:
-    value, low, high, _ = it.measured()
-    metric = it.verdict["metric"] or {"label": "not measured", "se": None}
-    known = math.isfinite(low + high)
+    metric, challenger = it.verdict["metric"], it.verdict["challenger"] or {}
+    value, interval = "not measured", ""
+    if metric:
+        shown, low, high, _ = (level(number, metric["se"]) for number in it.measured())
+        value, interval = f"{metric['label']} {shown}", f"{low} … {high}"
+    word = SHOWN[it.verdict["verdict"]]
     return [
         it.version,
         moment(it.event.time),
-        escaped(metric["label"]) + (f" {level(value, metric['se'])}" if value == value else ""),
-        f"{level(low, metric['se'])} … {level(high, metric['se'])}" if known else "",
-        f"`{it.data[:10]}`" if it.data else "",
-        PUT_BACK
-        if it.manner == PUT_BACK
-        else SHOWN[it.verdict["verdict"]] + (", overridden" * (it.manner == OVERRIDDEN)),
+        escaped(value),
+        interval,
+        f"`{challenger['data'][:10]}`" if challenger.get("data") else "",
+        {PROMOTED: word, OVERRIDDEN: f"{word}, overridden"}.get(it.manner, it.manner),
         escaped(it.event.by or ""),
     ]
 

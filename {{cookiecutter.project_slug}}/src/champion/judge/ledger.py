@@ -17,9 +17,8 @@ from typing import Any
 
 from champion import history
 from champion.errors import Refusal
-from champion.history import Event
 from champion.judge import budget
-from champion.judge.wording import SHOWN
+from champion.judge.events import BODIES, EVENT, Event, Ledger, parsed, written
 from champion.workspace import orphan
 from champion.workspace.git import attempt, git, has_remote, heads, resolve
 
@@ -37,36 +36,6 @@ PLACES = {  # of a file on the branch, and the most bytes it may have
 FILE = "100644"  # the mode of a file
 LARGEST = 256_000_000  # bytes of all events and sketches
 
-HASH = re.compile(r"[0-9a-f]{32,64}")
-LINE = re.compile(r"(?s).{1,500}")
-NUMBER = (int, float, None)
-VERSION = re.compile(r"v[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}")
-METRIC = {
-    "label": LINE, "higher_is_better": bool, "champion": NUMBER, "challenger": NUMBER,
-    "se": NUMBER, "lower": NUMBER, "upper": NUMBER,
-}  # fmt: skip
-BUDGET = {
-    "spent": bool, "holdout": (HASH, None), "look": int, "max_looks": int, "merges": int,
-}  # fmt: skip
-EVENT = {
-    "number": int,
-    "kind": re.compile("verdict|promotion|rollback|override|monitor"),
-    "time": re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\dZ", re.ASCII),
-    "key": re.compile(r"[A-Za-z0-9_.:/@#+-]{1,200}"),
-    "by": (LINE, None),
-    "body": dict,
-}
-BODIES: dict[str, dict[str, Any]] = {  # what must be there; more may
-    "verdict": {
-        "verdict": re.compile("|".join(SHOWN)), "merge": bool,
-        "metric": (METRIC, None), "budget": (BUDGET, None),
-    },
-    "promotion": {"version": VERSION, "commit": HASH, "data": (HASH, None), "verdict": int},
-    "rollback": {"version": VERSION, "reason": LINE},
-    "override": {"commit": HASH, "reason": LINE},
-    "monitor": {"summary": LINE},
-}  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -82,64 +51,6 @@ class Entry:
     body: dict[str, Any]
     files: Mapping[str, bytes] = field(default_factory=dict)
     holdouts: Mapping[str, dict[str, Any]] = field(default_factory=dict)
-
-
-@dataclass
-class Ledger:
-    """What one commit of the branch holds; `holdouts` are sketches by the holdout's sha256."""
-
-    events: list[Event] = field(default_factory=list)
-    holdouts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    keys: dict[str, Event] = field(default_factory=dict)
-    versions: set[str] = field(default_factory=set)
-
-    def looks(self) -> list[budget.Look]:
-        """The looks that were spent, in order: for `budget.count`."""
-        spent = [event.body for event in self.events if event.spent]
-        return [budget.Look(self.holdouts[b["budget"]["holdout"]], b["merge"]) for b in spent]
-
-    def add(self, content: Any) -> str:
-        """Take the next event, or say why it cannot be that."""
-        if not isinstance(content, dict) or set(content) != set(EVENT):
-            return "it is no event"
-        if name := unfit(content, EVENT) or unfit(content["body"], BODIES[content["kind"]]):
-            return f"{name} is missing or not what it should be"
-        event = Event(**content)
-        if event.number != len(self.events) + 1:
-            return f"its number is {event.number}"
-        if event.key in self.keys:
-            return f"event {self.keys[event.key].number} has its key"
-        if self.events and event.time < self.events[-1].time:
-            return "it is older than the one before"
-        if event.spent and event.body["budget"]["holdout"] not in self.holdouts:
-            return "the sketch of its holdout is missing"
-        if event.kind == "promotion":
-            verdict = event.body["verdict"]
-            if not 0 < verdict < event.number or self.events[verdict - 1].kind != "verdict":
-                return f"event {verdict} is no verdict"
-            self.versions.add(event.body["version"])
-        if event.kind == "rollback" and event.body["version"] not in self.versions:
-            return f"{event.body['version']} was never promoted"
-        self.events.append(event)
-        self.keys[event.key] = event
-        return ""
-
-
-def unfit(content: dict[str, Any], schema: dict[str, Any]) -> str:
-    """The first name of a schema whose value is missing or does not fit; empty if all do."""
-    return next((n for n in schema if n not in content or not fits(content[n], schema[n])), "")
-
-
-def fits(value: Any, schema: Any) -> bool:
-    if isinstance(schema, tuple):
-        return any(fits(value, one) for one in schema)
-    if isinstance(schema, dict):
-        return isinstance(value, dict) and not unfit(value, schema)
-    if isinstance(schema, re.Pattern):
-        return isinstance(value, str) and schema.fullmatch(value) is not None
-    if schema in (int, float):
-        return type(value) is schema and abs(value) < 1e100
-    return value is None if schema is None else isinstance(value, schema)
 
 
 def newest(online: bool = True) -> tuple[str | None, str]:
@@ -176,12 +87,13 @@ def read(commit: str | None) -> Ledger:
     listed = git("ls-tree", "-r", "-z", "--long", "--full-tree", commit) if commit else ""
     for line in filter(None, listed.split("\0")):
         head, _, name = line.partition("\t")
-        mode, _, digest, size = head.split()
-        if problem := misplaced(name, mode, int(size) if size.isdigit() else 0):
+        mode, _, digest, shown = head.split()
+        size = int(shown) if shown.isdigit() else 0
+        if problem := misplaced(name, mode, size):
             raise Refusal(f"{problem}: the branch {BRANCH} is damaged, or no ledger.", code=1)
         if name.startswith(("events/", "holdouts/")):
             found[name] = digest
-            total += int(size)
+            total += size
     if total > LARGEST:
         raise Refusal(f"the ledger holds more than {LARGEST:,} bytes of events.", code=1)
     texts = dict(zip(found, orphan.contents(list(found.values())), strict=True))
@@ -208,22 +120,6 @@ def misplaced(name: str, mode: str, size: int) -> str:
     return f"{name} has {size:,} bytes, more than {most:,}" if size > most else ""
 
 
-def parsed(content: bytes) -> Any:
-    """JSON with no number or letter that JSON cannot hold.
-
-    Raises
-    ------
-    ValueError, RecursionError : it is none.
-    """
-    value = json.loads(content.decode())
-    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    return value
-
-
-def written(content: dict[str, Any]) -> bytes:
-    return (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
 def append(kind: str, key: str, decide: Callable[[Ledger], Entry], by: str | None = None) -> Event:
     """Record an event, once; what is recorded under the key already is returned as it is.
 
@@ -241,7 +137,7 @@ def append(kind: str, key: str, decide: Callable[[Ledger], Entry], by: str | Non
         if problem:
             raise Refusal(problem, code=1)
         ledger = read(tip)
-        if known := ledger.keys.get(key):
+        if (known := ledger.keys.get(key)) and known.kind == kind:
             return known
         event, files = compose(ledger, kind, key, by, decide(ledger))
         commit = orphan.add_commit(tip, orphan.store(files), f"{kind} {event.number}: {key}")
@@ -350,7 +246,9 @@ def run(args: argparse.Namespace) -> int:
     from champion.judge.verify import verify
 
     found = verify()
-    print("\n".join(found) if found else f"The ledger is sound: {len(current().events):,} events")
+    count = len(current().events) if not found else 0
+    sound = f"The ledger is sound: {count:,} event{'s' * (count != 1)}"
+    print("\n".join(found) or sound)
     return 1 if found else 0
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from champion import history
 from champion.errors import Refusal
-from champion.history import Event
 from champion.judge import budget
-from champion.judge.ledger import PLOT, README, Ledger, bring, miscounted, misplaced, newest, read
+from champion.judge.events import Event, Ledger
+from champion.judge.ledger import PLOT, README, bring, miscounted, misplaced, newest, read
 from champion.workspace import orphan
 from champion.workspace.git import attempt, git, has_remote
 
