@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from champion.judge import budget
 from champion.judge.budget import MOST, Budget, Look, budgets, count, hashes, sketch
 
 Rows = set[int]
@@ -119,6 +120,23 @@ def test_what_was_seen_is_never_forgotten() -> None:
     again = list(budgets([*months, *months]))[len(months) :]
     assert [it.look for it in again] == list(range(2, 2 + len(months)))
     assert count(months, sketch(named(range(500_000, 504_000)))) == Budget(1, 0)
+
+
+def test_memory_is_bounded_and_the_same_holdout_is_read_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(budget, "MOST_SEEN", 128)
+    read: list[Any] = []
+
+    def counted(held: dict[str, Any]) -> Any:
+        read.append(held)
+        return hashes(held)
+
+    monkeypatch.setattr(budget, "hashes", counted)
+    looks = [look(range(4000)), look(range(1000, 5000))] * 20
+    # Of 5,000 rows at most 128 are kept, of 100 others too few to tell that they are others.
+    assert count(looks, sketch(named(range(9000, 9100)))).look == 41
+    assert len(read) == 3
 
 
 @pytest.mark.parametrize(

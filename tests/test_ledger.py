@@ -273,16 +273,19 @@ def test_two_writers_at_once_lose_nothing(
     assert verify() == []
 
 
+@pytest.mark.parametrize("online", [True, False])
 def test_whoever_was_outrun_decides_again(
-    recorded: SmallProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recorded: SmallProject, tmp_path: Path, online: bool
 ) -> None:
+    rival = clone("../server.git", tmp_path / "rival").path
+    if not online:
+        recorded.git("remote", "remove", "origin")
     seen = []
 
     def decide(known: Ledger) -> Entry:
         seen.append(len(known.events))
         if len(seen) == 1:
-            rival = clone("../server.git", tmp_path / "rival")
-            with contextlib.chdir(rival.path):
+            with contextlib.chdir(rival if online else recorded.path):
                 append("monitor", "rival", noted())
         return judged(known)
 
@@ -384,9 +387,13 @@ def test_a_fresh_clone_reads_records_and_verifies(
     recorded.git("push", "--quiet", url, "main")
     copy = clone(url, tmp_path / "copy", *options)
     with contextlib.chdir(copy.path):
+        first = recorded.git("rev-parse", "ledger~3")
+        assert commit_of(append("verdict", "judge:1", judged)) == first
         assert verify() == []
         assert append("monitor", "afar", noted()).number == 5
         assert verify() == []
+    again = append("monitor", "afar", noted())
+    assert commit_of(again) == copy.git("rev-parse", "ledger")
     assert len(current().events) == 5
 
 
@@ -471,6 +478,18 @@ TAMPERED: dict[str, tuple[Callable[[], object], str]] = {
         lambda: commit(("events/000005.json", b"{")),
         r"events/000005.json is damaged",
     ),
+    "half a letter": (
+        lambda: commit(half_a_letter()),
+        r"events/000005.json is damaged",
+    ),
+    "out of time": (
+        lambda: commit(fifth(time="2020-01-01T00:00:00Z")),
+        r"events/000005.json is damaged: it is older than the one before\.",
+    ),
+    "more than an event": (
+        lambda: commit(fifth(more=1)),
+        r"events/000005.json is damaged: it is no event\.",
+    ),
     "too large": (
         lambda: commit(("events/000005.json", b" " * 1_000_001)),
         r"events/000005.json has 1,000,001 bytes, more than 1,000,000",
@@ -496,6 +515,11 @@ TAMPERED: dict[str, tuple[Callable[[], object], str]] = {
         r"tag model@v1.1.0 names event 2, which does not promote that version\.",
     ),
 }
+
+
+def half_a_letter() -> tuple[str, bytes]:
+    name, content = fifth(body={"summary": "half"})
+    return name, content.replace(b"half", b"\\ud800")
 
 
 def changed_for_a_while() -> None:
@@ -549,6 +573,17 @@ def test_a_rewritten_history_is_found_and_not_built_on(
     assert append("monitor", "mine", noted()).number in (4, 5)
 
 
+def test_a_rewritten_history_is_found_in_a_clone_that_never_read_it(
+    recorded: SmallProject, tmp_path: Path
+) -> None:
+    copy = clone("../server.git", tmp_path / "copy", "-b", "ledger")
+    recorded.git("branch", "-D", "ledger")
+    copy.git("commit", "--amend", "--quiet", "-m", "x")
+    copy.git("push", "--quiet", "--force")
+    for _ in range(2):
+        assert any("its history was rewritten" in it for it in verify())
+
+
 def test_a_branch_that_is_no_ledger_is_left_alone(project: SmallProject, origin: Path) -> None:
     project.git("push", "--quiet", "origin", "main:ledger")
     with pytest.raises(Refusal, match=r"'\.gitignore' is no part of a ledger"):
@@ -569,6 +604,8 @@ BAD_BODIES: dict[str, tuple[str, Any]] = {
     "an unknown word": ("verdict", said(verdict="great")),
     "a merge that is no yes or no": ("verdict", said(merge="yes")),
     "a metric that is infinite": ("verdict", said(metric={**METRIC, "se": float("inf")})),
+    "a number beyond all bounds": ("verdict", said(metric={**METRIC, "champion": 10**400})),
+    "a number that is no number": ("verdict", said(metric={**METRIC, "champion": True})),
     "a look of no rows": ("verdict", said(budget={**said()["budget"], "holdout": None})),
     "a budget without a look": ("verdict", said(budget={"spent": True, "holdout": HOLDOUT})),
     "a version that is none": ("promotion", {"version": "v1", "commit": "c" * 40, "verdict": 1}),
@@ -670,14 +707,18 @@ def test_no_event_breaks_the_page(data: st.DataObject) -> None:
 
 
 HOSTILE = (
-    "a | b\n# c <script>x</script> **b** `c` [l](https://evil.example) ![i](//evil.example/i.png) "
-    "@team www.evil.example https://evil.example &lt; \x1b[31m \u202e ~~s~~ $x$ <!--"
+    "a | b\n# c <script>x</script> **b** `c` [l](https://evil.example) ![i](//evil.example/i)",
+    "@team www.evil.example https://evil.example &lt; \x1b[31m \u202e ~~s~~ $x$ <!-- \\| _x_",
+    "x" * 500,
 )
 
 
-def test_the_page_shows_markup_as_text(local: SmallProject) -> None:
-    append("monitor", "hostile", noted(HOSTILE[:500]), by="<b>eve</b> [x](http://x)")
-    page = orphan.contents(["ledger:README.md"])[0].decode()
+def test_the_page_shows_markup_as_text() -> None:
+    events = champions(1)
+    for text in HOSTILE:
+        body = {"summary": text}
+        events.append(Event(len(events) + 1, "monitor", events[0].time, "k", "<b>eve</b>", body))
+    page = history.page(events)
     html = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(page)
     assert set(re.findall(r"<(\w+)", html)) == {
         *("h1", "h2", "p", "code", "img", "table", "thead", "tbody", "tr", "th", "td", "strong")
@@ -685,7 +726,8 @@ def test_the_page_shows_markup_as_text(local: SmallProject) -> None:
     assert html.count("<img") == html.count("<strong") == 1
     assert "a | b # c &lt;script&gt;x&lt;/script&gt; **b** `c` [l](" in html
     assert "&lt;b&gt;eve&lt;/b&gt;" in html
-    assert not re.search(r"@\w|(?<!\\)://|www\.|[\x1b\u202e]", page)
+    assert "&amp;lt; [31m  ~~s~~ $x$ &lt;!-- \\| _x_" in html
+    assert not re.search(r"@\w|(?<!\\)://|www\.|[\x1b\u202e]|x{200}", page)
 
 
 def test_a_page_without_a_champion_reads_well(alone: SmallProject) -> None:
@@ -753,6 +795,15 @@ def test_the_same_history_is_the_same_plot(events: list[Event]) -> None:
     assert drawn.startswith(b"\x89PNG")
     assert history.plot(events) == drawn
     assert len(drawn) < 200_000
+
+
+def test_the_dummy_before_the_first_champion_is_not_drawn() -> None:
+    from matplotlib.figure import Figure
+
+    axis = Figure().add_subplot()
+    metric = {"champion": 0.5, "lower": 0.1, "upper": 0.12}
+    history.draw(axis, history.reigns([*champions(1, **metric), *champions(2)[2:]]))
+    assert 0.55 < axis.get_ylim()[0] < axis.get_ylim()[1] < 0.65
 
 
 def test_a_changed_history_is_another_plot() -> None:

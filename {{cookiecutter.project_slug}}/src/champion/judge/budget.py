@@ -93,9 +93,7 @@ def budgets(looks: Iterable[Look]) -> Iterator[Budget]:
         if it.sketch["hashes"] not in known:
             known.add(it.sketch["hashes"])
             every = hashes(it.sketch)
-            if it.sketch["level"] > level:
-                level = it.sketch["level"]
-                seen = thinned(seen, level)
+            level = max(level, it.sketch["level"])
             mine = set(below(every, level).tolist())
             fresh = len(mine - seen)
             if len(mine) >= min(FEWEST, max(len(every), 1)) and 2 * fresh >= len(mine):
@@ -103,11 +101,7 @@ def budgets(looks: Iterable[Look]) -> Iterator[Budget]:
             seen |= mine
             while len(seen) > MOST_SEEN:
                 level += 1
-                seen = thinned(seen, level)
+                seen = {hashed for hashed in seen if hashed < 2 ** (BITS - level)}
         look += 1
         yield Budget(look, merges)
         merges += it.merge
-
-
-def thinned(seen: set[int], level: int) -> set[int]:
-    return {hashed for hashed in seen if hashed < 2 ** (BITS - level)}

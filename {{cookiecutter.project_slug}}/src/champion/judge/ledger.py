@@ -76,6 +76,12 @@ def bring(*options: str) -> None:
     git("fetch", *quiet, *options, "origin", LOCAL)
 
 
+def deepen() -> None:
+    """Bring all of the branch's past, where the clone is one of a few commits."""
+    if has_remote() and git("rev-parse", "--is-shallow-repository") == "true":
+        bring("--depth=2147483647")
+
+
 def read(commit: str | None) -> Ledger:
     """Read the ledger at a commit; without one an empty ledger.
 
@@ -209,7 +215,9 @@ def publish(commit: str, tip: str | None) -> bool:
 
 def commit_of(event: Event) -> str:
     """The commit that recorded an event, for the message of a tag: `ledger: COMMIT`."""
-    return git("rev-list", "-1", LOCAL, "--", f"events/{event.number:06}.json")
+    deepen()
+    tip, _ = newest(online=False)
+    return git("rev-list", "-1", str(tip), "--", f"events/{event.number:06}.json")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,9 +7,9 @@ from champion import history
 from champion.errors import Refusal
 from champion.judge import budget
 from champion.judge.events import Event, Ledger
-from champion.judge.ledger import PLOT, README, bring, miscounted, misplaced, newest, read
+from champion.judge.ledger import PLOT, README, deepen, miscounted, misplaced, newest, read
 from champion.workspace import orphan
-from champion.workspace.git import attempt, git, has_remote
+from champion.workspace.git import attempt, git
 
 VERSIONS = "refs/tags/model@v*"
 NAMED = re.compile(r"(?m)^ledger: ([0-9a-f]{40,64})\s*$")
@@ -26,8 +26,8 @@ def verify(online: bool = True) -> list[str]:
     A sentence for each thing that is wrong.
     """
     tip, rewritten = newest(online)
-    if online and has_remote() and git("rev-parse", "--is-shallow-repository") == "true":
-        bring("--depth=2147483647")
+    if online:
+        deepen()
     ledger, found = Ledger(), [rewritten] if rewritten else []
     if not tip:
         return list(tags(ledger, {}))
