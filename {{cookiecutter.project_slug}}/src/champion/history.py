@@ -1,7 +1,6 @@
 """The page of the ledger: the champions' history as a table and a plot, then the last events."""
 
 import math
-import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +12,11 @@ import numpy as np
 from champion.figures import ACCENT, CONTRAST, FAINT, INK, figure, short
 from champion.judge.events import Event
 from champion.judge.wording import SHOWN, level
+from champion.markdown import prose, table
 
 LAST = 20  # events on the page
 MOST_DRAWN = 40  # champions in the plot
 MOST_DATED, MOST_NAMED = 8, 12  # of them, below it side by side
-LONGEST = 120  # letters of a cell
 
 HEAD = """# Ledger
 
@@ -25,17 +24,15 @@ Every verdict, promotion, rollback and override of this repository, and what its
 commit each, only ever added. `python -m champion ledger list` shows all of them,
 `python -m champion ledger verify` finds a changed, missing or reordered one.
 
-## Champions
-
-"""
-NO_CHAMPION = "None yet: the first model that is promoted appears here.\n"
+## Champions"""
+NO_CHAMPION = "None yet: the first model that is promoted appears here."
 PLOT = """
+
 ![The metric of each champion](history.png)
 
 The interval is that of the difference to the champion before it on the same rows, put at its own
-value. Values of different versions may come from different rows.
-"""
-NO_EVENT = "Nothing is recorded yet.\n"
+value. Values of different versions may come from different rows."""
+NO_EVENT = "Nothing is recorded yet."
 PROMOTED, OVERRIDDEN, PUT_BACK = "promoted", "by override", "put back"
 MARKS = ((PROMOTED, ACCENT, ACCENT), (OVERRIDDEN, CONTRAST, CONTRAST), (PUT_BACK, "white", ACCENT))
 
@@ -82,21 +79,19 @@ def reigns(events: Sequence[Event]) -> list[Reign]:
 
 def page(events: Sequence[Event]) -> str:
     """The branch's README.md."""
-    champions = reigns(events)
-    text = HEAD
-    if champions:
-        heads = ["version", "since", "metric", "interval", "data", "verdict", "by"]
-        rows = [row(it) for it in reversed(champions)]
+    rows = [row(it) for it in reversed(reigns(events))]
+    heads = ["version", "since", "metric", "interval", "data", "verdict", "by"]
+    if rows:
         rows[0][0] = f"**{rows[0][0]}**"
-        text += table(heads, rows) + PLOT
-    else:
-        text += NO_CHAMPION
-    text += "\n## Last events\n\n"
+    champions = table(heads, rows, numbers=False, most=len(rows))
     last = [
-        [str(it.number), moment(it.time), it.kind, escaped(told(it)), escaped(it.by or "")]
+        [str(it.number), moment(it.time), it.kind, prose(told(it)), prose(it.by or "")]
         for it in events[: -LAST - 1 : -1]
     ]
-    return text + (table(["", "when", "what", "", "by"], last) if last else NO_EVENT)
+    happened = table(["", "when", "what", "", "by"], last, numbers=False)
+    champions = champions + PLOT if rows else NO_CHAMPION
+    parts = [HEAD, champions, "## Last events", happened or NO_EVENT]
+    return "\n\n".join(parts) + "\n"
 
 
 def row(it: Reign) -> list[str]:
@@ -109,16 +104,12 @@ def row(it: Reign) -> list[str]:
     return [
         it.version,
         moment(it.event.time),
-        escaped(value),
+        prose(value),
         interval,
         f"`{challenger['data'][:10]}`" if challenger.get("data") else "",
-        {PROMOTED: word, OVERRIDDEN: f"{word}, overridden"}.get(it.manner, it.manner),
-        escaped(it.event.by or ""),
+        {PROMOTED: word, OVERRIDDEN: f"{word}, overridden"}.get(it.manner, "Put back"),
+        prose(it.event.by or ""),
     ]
-
-
-def table(heads: list[str], rows: list[list[str]]) -> str:
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in (heads, ["---"] * len(heads), *rows))
 
 
 def moment(time: str) -> str:
@@ -127,7 +118,7 @@ def moment(time: str) -> str:
 
 
 def told(event: Event) -> str:
-    """An event in a sentence. It may hold anything: `plain` or `escaped` comes next."""
+    """An event in a sentence. It may hold anything: `clean` or `prose` comes next."""
     body = event.body
     if event.kind == "verdict":
         said = SHOWN[body["verdict"]]
@@ -143,18 +134,6 @@ def told(event: Event) -> str:
     if event.kind == "override":
         return f"{body['commit'][:10]}: {body['reason']}"
     return str(body["summary"])
-
-
-def plain(text: str) -> str:
-    """One line of printable letters, not too long."""
-    line = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1].rstrip()}…"
-
-
-def escaped(text: str) -> str:
-    """A text as Markdown that shows it, whatever it holds: no markup, link or mention."""
-    shown = re.sub(r"([\\`*_{}\[\]<>#|~&!$^]|:(?=//)|(?i:(?<=www)\.))", r"\\\1", plain(text))
-    return shown.replace("@", "@\u200b")
 
 
 def plot(events: Sequence[Event]) -> bytes:

@@ -19,6 +19,7 @@ from champion import history
 from champion.errors import Refusal
 from champion.judge import budget
 from champion.judge.events import BODIES, EVENT, Event, Ledger, parsed, written
+from champion.markdown import SENTENCE, clean
 from champion.workspace import orphan
 from champion.workspace.git import attempt, git, has_remote, heads, resolve
 
@@ -248,7 +249,7 @@ def run(args: argparse.Namespace) -> int:
         if args.format == "json":
             print(json.dumps([asdict(it) for it in events], indent=1))
         for it in events if args.format == "text" else []:
-            told = history.plain(f"{history.told(it)}{f' ({it.by})' if it.by else ''}")
+            told = clean(f"{history.told(it)}{f' ({it.by})' if it.by else ''}", SENTENCE)
             print(f"{it.number:>6}  {history.moment(it.time)}  {it.kind:<9}  {told}")
         return 0
     from champion.judge.verify import verify
