@@ -39,6 +39,7 @@ VERBS = {
     "rows": ("champion.judge.rows", "name the rows of data/raw; the judge runs this"),
     "compare": ("champion.judge.compare", "a verdict on two tables of predictions"),
     "report": ("champion.judge.report", "a verdict as Markdown, for a pull request"),
+    "ledger": ("champion.judge.ledger", "the record of verdicts and champions"),
 }
 
 

@@ -8,21 +8,20 @@ the folder as it is, and the next one starts from there.
 
 import hashlib
 import os
-import random
 import re
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from champion.errors import Refusal
-from champion.workspace.git import attempt, git, heads, identity, reason, resolve, variables
+from champion.workspace import orphan
+from champion.workspace.git import attempt, git, heads, resolve, variables
+from champion.workspace.orphan import SCRATCH
 
 BRANCH = "dvc-storage"
 LOCAL = f"refs/heads/{BRANCH}"
 FOLDER = Path(".dvc/storage")
-SCRATCH = Path(".dvc/tmp")
 TRIES = 8
 OBJECT = re.compile(r"files/md5/[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?")
 NOTES = {
@@ -196,28 +195,16 @@ def fill(commit: str) -> None:
 
 
 def add_commit(parent: str | None, new: dict[str, int]) -> str:
-    """Commit the objects on top of `parent`, through an index of its own.
+    """Commit the objects on top of `parent`.
 
     Returns the commit, which no reference names yet.
     """
-    SCRATCH.mkdir(parents=True, exist_ok=True)
-    have = stored(parent)
     names = sorted(new)
-    paths = "".join(f"{(FOLDER / name).as_posix()}\n" for name in names)
-    hashes = git("hash-object", "-w", "--no-filters", "--stdin-paths", text=paths).split()
-    for name, content in NOTES.items():
-        if name not in have:
-            names.append(name)
-            hashes.append(git("hash-object", "-w", "--stdin", text=content))
-    with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:
-        index = Path(scratch, "index")
-        git("read-tree", parent or "--empty", index=index)
-        lines = "".join(f"100644 {h}\t{name}\0" for name, h in zip(names, hashes, strict=True))
-        git("update-index", "-z", "--index-info", text=lines, index=index)
-        tree = git("write-tree", index=index)
+    added = dict(zip(names, orphan.hashes([FOLDER / name for name in names]), strict=True))
+    have = stored(parent)
+    notes = {name: text.encode() for name, text in NOTES.items() if name not in have}
     message = f"Add {counted(new)}" if new else "Make the remote"
-    parents = ("-p", parent) if parent else ()
-    return git(*identity(), "commit-tree", tree, *parents, "-m", message)
+    return orphan.add_commit(parent, {**added, **orphan.store(notes)}, message)
 
 
 def record(commit: str, remote: str = "origin") -> None:
@@ -243,46 +230,28 @@ def send(remote: str = "origin", known: dict[str, str] | None = None) -> dict[st
     ------
     Refusal : the remote takes nothing, or others were faster every time.
     """
-    for turn in range(TRIES):
+    for _ in orphan.turns(TRIES):
         tip = fetch(remote, known)
         new = pending(remote)
         if tip and not new:
             record(tip, remote)
             return {}
         commit = add_commit(tip, new)
-        done = attempt(
-            *("-c", "push.followTags=false", "push", "--no-verify", "--porcelain"),
-            *(remote, f"{commit}:{LOCAL}"),
-        )
+        done = orphan.push(commit, BRANCH, remote)
         if done.returncode == 0:
             record(commit, remote)
             keep_fetching(remote)
             return new
-        if not outrun(done):
+        if not orphan.outrun(done):
             raise Refusal(
-                f"{remote} did not take the files ({why(done)}): nothing is lost, push again.",
+                f"{remote} did not take the files ({orphan.why(done)}): nothing is lost, push again.",
                 code=1,
             )
         known = None
-        time.sleep(random.uniform(0.1, 0.5) * (turn + 1))
     raise Refusal(
         f"{remote} changed under {TRIES} attempts to send files: nothing is lost, push again.",
         code=1,
     )
-
-
-def outrun(done: subprocess.CompletedProcess[str]) -> bool:
-    """Whether a push failed only because somebody else's came first."""
-    answer = next((line for line in done.stdout.splitlines() if line.startswith("!")), "")
-    signs = ("[rejected]", "cannot lock ref", "failed to update ref", "incorrect old value")
-    return any(sign in answer + done.stderr for sign in signs) and "declined" not in answer
-
-
-def why(done: subprocess.CompletedProcess[str]) -> str:
-    """Why a push failed: what a hook of the remote said, else Git's own reason."""
-    said = [x for x in done.stderr.splitlines() if x.startswith("remote: ") and x[8:].strip()]
-    answer = next((line for line in done.stdout.splitlines() if line.startswith("!")), "")
-    return reason(said[0] if said else answer.rpartition("\t")[2] or done.stderr)
 
 
 def counted(objects: dict[str, int]) -> str:

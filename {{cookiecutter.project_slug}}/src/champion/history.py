@@ -1,0 +1,181 @@
+"""The page of the ledger: the champions' history as a table and a plot, then the last events."""
+
+import math
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from champion.figures import ACCENT, CONTRAST, FAINT, INK, figure, short
+from champion.judge.events import Event
+from champion.judge.wording import SHOWN, level
+from champion.markdown import prose, table
+
+LAST = 20  # events on the page
+MOST_DRAWN = 40  # champions in the plot
+MOST_DATED, MOST_NAMED = 8, 12  # of them, below it side by side
+
+HEAD = """# Ledger
+
+Every verdict, promotion, rollback and override of this repository, and what its monitor saw: one
+commit each, only ever added. `python -m champion ledger list` shows all of them,
+`python -m champion ledger verify` finds a changed, missing or reordered one.
+
+## Champions"""
+NO_CHAMPION = "None yet: the first model that is promoted appears here."
+PLOT = """
+
+![The metric of each champion](history.png)
+
+The interval is that of the difference to the champion before it on the same rows, put at its own
+value. Values of different versions may come from different rows."""
+NO_EVENT = "Nothing is recorded yet."
+PROMOTED, OVERRIDDEN, PUT_BACK = "promoted", "by override", "put back"
+MARKS = ((PROMOTED, ACCENT, ACCENT), (OVERRIDDEN, CONTRAST, CONTRAST), (PUT_BACK, "white", ACCENT))
+
+
+@dataclass(frozen=True)
+class Reign:
+    """A version that became champion, and what its verdict said."""
+
+    event: Event
+    version: str
+    verdict: dict[str, Any]
+
+    @property
+    def manner(self) -> str:
+        if self.event.kind == "rollback":
+            return PUT_BACK
+        return PROMOTED if self.verdict["merge"] else OVERRIDDEN
+
+    def measured(self) -> tuple[float, float, float, float]:
+        """The metric, its lower and upper end, that of the champion before; NaN if not known."""
+        metric = self.verdict["metric"] or {}
+        names = ("challenger", "champion", "lower", "upper")
+        value, before, lower, upper = (
+            math.nan if metric.get(name) is None else float(metric[name]) for name in names
+        )
+        if not metric.get("higher_is_better"):
+            lower, upper = -upper, -lower
+        return value, before + lower, before + upper, before
+
+
+def reigns(events: Sequence[Event]) -> list[Reign]:
+    """The champions, oldest first; a version that was put back comes again."""
+    promoted: dict[str, Event] = {}
+    found = []
+    for event in events:
+        if event.kind == "promotion":
+            promoted[event.body["version"]] = event
+        if event.kind in ("promotion", "rollback"):
+            body = promoted[event.body["version"]].body
+            verdict = events[body["verdict"] - 1].body
+            found.append(Reign(event, body["version"], verdict))
+    return found
+
+
+def page(events: Sequence[Event]) -> str:
+    """The branch's README.md."""
+    rows = [row(it) for it in reversed(reigns(events))]
+    heads = ["version", "since", "metric", "interval", "data", "verdict", "by"]
+    if rows:
+        rows[0][0] = f"**{rows[0][0]}**"
+    champions = table(heads, rows, numbers=False, most=len(rows))
+    last = [
+        [str(it.number), moment(it.time), it.kind, prose(told(it)), prose(it.by or "")]
+        for it in events[: -LAST - 1 : -1]
+    ]
+    happened = table(["", "when", "what", "", "by"], last, numbers=False)
+    champions = champions + PLOT if rows else NO_CHAMPION
+    parts = [HEAD, champions, "## Last events", happened or NO_EVENT]
+    return "\n\n".join(parts) + "\n"
+
+
+def row(it: Reign) -> list[str]:
+    metric, challenger = it.verdict["metric"], it.verdict["challenger"] or {}
+    value, interval = "not measured", ""
+    if metric:
+        shown, low, high, _ = (level(number, metric["se"]) for number in it.measured())
+        value, interval = f"{metric['label']} {shown}", f"{low} … {high}"
+    word = SHOWN[it.verdict["verdict"]]
+    return [
+        it.version,
+        moment(it.event.time),
+        prose(value),
+        interval,
+        f"`{challenger['data'][:10]}`" if challenger.get("data") else "",
+        {PROMOTED: word, OVERRIDDEN: f"{word}, overridden"}.get(it.manner, "Put back"),
+        prose(it.event.by or ""),
+    ]
+
+
+def moment(time: str) -> str:
+    """2026-11-25 09:30"""
+    return f"{time[:10]} {time[11:16]}"
+
+
+def told(event: Event) -> str:
+    """An event in a sentence. It may hold anything: `clean` or `prose` comes next."""
+    body = event.body
+    if event.kind == "verdict":
+        said = SHOWN[body["verdict"]]
+        if metric := body["metric"]:
+            new, old = (level(metric[side], metric["se"]) for side in ("challenger", "champion"))
+            said += f": {metric['label']} {new} against {old}"
+        look = body["budget"] or {}
+        return said + (f" (look {look['look']} of {look['max_looks']})" if event.spent else "")
+    if event.kind == "promotion":
+        return f"{body['version']} is the champion"
+    if event.kind == "rollback":
+        return f"{body['version']} is the champion again: {body['reason']}"
+    if event.kind == "override":
+        return f"{body['commit'][:10]}: {body['reason']}"
+    return str(body["summary"])
+
+
+def plot(events: Sequence[Event]) -> bytes:
+    """The champions' metric as PNG; where another metric was chosen, since then."""
+    champions = [it for it in reigns(events) if it.verdict["metric"]]
+    label = champions[-1].verdict["metric"]["label"] if champions else "not measured"
+    shown = [it for it in champions if it.verdict["metric"]["label"] == label][-MOST_DRAWN:]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "history.png")
+        with figure(path, height=3.2, width=min(max(6, 1 + 0.85 * len(shown)), 9.2)) as axis:
+            axis.set_title(short(label))
+            if shown:
+                draw(axis, shown)
+        return path.read_bytes()
+
+
+def draw(axis: Any, shown: Sequence[Reign]) -> None:
+    """A dot a champion; where it was judged a bar for its interval, a dash for the one before."""
+    values, lows, highs, before = np.array([it.measured() for it in shown]).T
+    manners = np.array([it.manner for it in shown])
+    places = np.arange(len(shown))
+    for known in (lows, highs, before):
+        known[manners == PUT_BACK] = math.nan
+    before[0] = math.nan  # that of the dummy, far away
+    axis.plot(places, values, color=FAINT, zorder=1)
+    for manner, face, edge in MARKS:
+        x = places[manners == manner]
+        look = {"color": edge, "markerfacecolor": face, "label": manner}
+        if len(x):
+            axis.plot(x, values[x], "o", zorder=4, **look)
+    axis.vlines(places, lows, highs, ACCENT, alpha=0.3, linewidth=5, zorder=2, label="interval")
+    if np.isfinite(before).any():
+        axis.plot(places, before, "_", color=INK, markersize=9, zorder=3, label="the one before")
+    last = level(values[-1], shown[-1].verdict["metric"]["se"])
+    axis.annotate(last, (places[-1], values[-1]), (8, 0), textcoords="offset points", va="center")
+    dates = [it.event.time[:10] for it in shown]
+    names = [it.version for it in shown]
+    if len(shown) <= MOST_DATED:
+        names = [f"{name}\n{date}" for name, date in zip(names, dates, strict=True)]
+    else:
+        axis.set_xlabel(f"{dates[0]} … {dates[-1]}")
+    crowded = len(shown) > MOST_NAMED
+    axis.set_xticks(places, names, rotation=90 * crowded, fontsize=7 if crowded else 9)
+    axis.set_xlim(-0.5, len(shown) - 0.5)
+    axis.figure.legend(loc="outside lower left", ncols=5, fontsize=8)
