@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from champion.judge.budget import sketch
 from champion.judge.challenge import decide, other_seed, prepare, refuse_lost_rows
 from champion.judge.champion import base
 from champion.judge.context import cap, stop_at
@@ -110,6 +111,14 @@ def test_a_curve_beats_a_line(branch: BakedProject) -> None:
     assert {part["value"] for part in file["slices"]} <= {"north", "south", "west"}
     again = branch.champion("judge")
     assert "Look 1 at this holdout" in again.stdout, "the same predictions are the same look"
+    rows = pd.read_parquet(branch.path / ".champion/evidence/holdout.parquet")["row_id"]
+    (branch.path / "sketch.json").write_text(json.dumps(sketch(rows)), encoding="utf-8")
+    holdout = f"{file['budget']['holdout']}=sketch.json"
+    record = ("--key", "try", "--body", "verdict/verdict.json", "--holdout", holdout)
+    branch.champion("ledger", "append", "verdict", *record)
+    assert "1 event" in branch.champion("ledger", "verify").stdout
+    file = judged(branch, 0)
+    assert file["budget"]["look"] == 2, "the ledger knows of one"
 
 
 def test_a_change_within_chance_is_not_proven(branch: BakedProject) -> None:

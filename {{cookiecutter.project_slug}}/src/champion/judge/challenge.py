@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from champion.judge import changes, evidence
+from champion.judge import budget, changes, evidence, ledger
 from champion.judge.champion import Champion, anchor, data_of, find, output, tracked_data
 from champion.judge.commit import HOME, Run, run_commit
 from champion.judge.verdict import judge
@@ -115,7 +115,7 @@ def decide(it: Challenge, settings: Settings, policy: str) -> dict[str, Any]:
     champion = it.champion_run.predictions if it.champion_run else None
     proven = it.anchor_run.predictions if it.anchor_run else None
     case = evidence.case(holdout, PREDICTIONS, champion, proven, settings)
-    file = judge(case.only(fresh), settings.gate, policy)
+    file = judge(case.only(fresh), settings.gate, policy, *standing(held["row_id"]))
     file["budget"]["holdout"] = sha256(holdout)
     file["findings"] += remarks
     if it.data_changed and changes.kind(it.paths) == "model" and not settings.data.time:
@@ -129,6 +129,13 @@ def decide(it: Challenge, settings: Settings, policy: str) -> dict[str, Any]:
     if it.seed is not None:
         stop(file, "A new holdout compares with a dummy model only: it needs the owner's override.")
     return file
+
+
+def standing(rows: pd.Series) -> tuple[int, int]:
+    """The number of this look at these rows, and the merges before, as the ledger here has them."""
+    looks = ledger.read(ledger.newest(online=False)[0]).looks()
+    stands = budget.count(looks, budget.sketch(rows)) if looks else budget.Budget(1, 0)
+    return stands.look, stands.merges
 
 
 def stop(file: dict[str, Any], reason: str) -> None:
