@@ -376,7 +376,7 @@ def test_a_judge_that_was_killed_leaves_nothing_that_is_trusted(branch: BakedPro
     assert process.stdout
     assert "Deriving" in process.stdout.readline()
     tmp = branch.path / ".champion/tmp"
-    while not list(tmp.glob("*/run/rows.parquet")):
+    while not list(tmp.glob("*/run")):
         assert process.poll() is None
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
