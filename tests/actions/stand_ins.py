@@ -1,0 +1,89 @@
+"""What runs instead of actions of the marketplace: every stand-in is named here.
+
+One does what its action documents, with real Git, real files and real zip files, as far as the
+inputs that it knows go; any other input is refused, and so is an action without a stand-in.
+"""
+
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from . import cached, stored
+from .call import Call
+from .checkout import checkout
+from .errors import Failed, Refused
+from .repository import Machine
+
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
+
+
+def stand_in(uses: str, machine: Machine) -> Callable[[Call], None]:
+    """What to call instead of an action.
+
+    Raises
+    ------
+    Refused : it is not pinned by a commit, or nothing stands in for it.
+    """
+    if not PINNED.fullmatch(uses):
+        raise Refused(f"{uses or 'A step'} is not pinned: write OWNER/NAME@ and a full commit.")
+    name = uses.split("@")[0]
+    found = {**STAND_INS, **machine.stand_ins}.get(name)
+    if not found:
+        raise Refused(f"There is no stand-in for {name}.")
+    return found
+
+
+def setup_python(call: Call) -> None:
+    """The Python that these tests run on, without their packages, whatever version is asked for."""
+    asked = call.take({"python-version": "", "cache": "", "cache-dependency-path": ""})
+    found = ".".join(map(str, sys.version_info[:3]))
+    call.say(f"asked for Python {asked['python-version']}, this is {found}")
+    python = Path(getattr(sys, "_base_executable", sys.executable))
+    folder = linked(call, "python", {"python": python, "python3": python})
+    call.step.outputs.update(
+        {"python-version": found, "python-path": str(folder / "python"), "cache-hit": "false"}
+    )
+
+
+def setup_uv(call: Call) -> None:
+    """The uv of these tests; its cache is left to UV_CACHE_DIR."""
+    call.take(
+        {
+            "version": "",
+            "python-version": "",
+            "enable-cache": "auto",
+            "cache-dependency-glob": "",
+            "cache-suffix": "",
+            "prune-cache": "true",
+        }
+    )
+    uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
+    if not uv:
+        raise Failed("There is no uv on this machine.")
+    linked(call, "uv", {"uv": Path(uv)})
+    call.step.outputs["cache-hit"] = "false"
+
+
+def linked(call: Call, name: str, programs: dict[str, Path]) -> Path:
+    """A folder of programs, put first on the path."""
+    folder = call.place.folder / "tools" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for program, target in programs.items():
+        if not (folder / program).exists():
+            (folder / program).symlink_to(target)
+    call.place.path.insert(0, str(folder))
+    return folder
+
+
+STAND_INS: dict[str, Callable[[Call], None]] = {
+    "actions/cache": cached.both,
+    "actions/cache/restore": cached.restore,
+    "actions/cache/save": cached.save,
+    "actions/checkout": checkout,
+    "actions/download-artifact": stored.download,
+    "actions/setup-python": setup_python,
+    "actions/upload-artifact": stored.upload,
+    "astral-sh/setup-uv": setup_uv,
+}
