@@ -104,6 +104,18 @@ STEPS = {
         "success",
         "now: \nmine\nb=c|one\n\ntwo|one\n\ntwo",
     ),
+    "of two programs the one whose folder came last": (
+        r"""
+        - run: |
+            for one in first last; do
+              mkdir $one && printf "#!/bin/sh\necho $one\n" > $one/tool && chmod +x $one/tool
+              echo "$PWD/$one" >> "$GITHUB_PATH"
+            done
+        - run: tool
+        """,
+        "success",
+        "last",
+    ),
     "an unfinished value fails": (
         """
         - run: printf 'a<<END\\nb\\n' >> "$GITHUB_OUTPUT"
@@ -126,13 +138,24 @@ STEPS = {
         "success",
         "same",
     ),
+    "Node's options cannot be set": (
+        """
+        - run: echo "NODE_OPTIONS=--require=./evil.js" >> "$GITHUB_ENV"
+        """,
+        "failure",
+        "Error: Can't store NODE_OPTIONS in GITHUB_ENV.",
+    ),
     "masks": (
         """
-        - run: echo before hunter2; echo "::add-mask::hunter2"; echo after hunter2
+        - run: |
+            echo before hunter2
+            echo "::add-mask::hunter"
+            echo "::add-mask::hunter2"
+            echo after hunter2
         - run: echo hunter2 | tee "$GITHUB_STEP_SUMMARY"
         """,
         "success",
-        "before ***\n::add-mask::***\nafter ***\n***",
+        "before ***\n::add-mask::***\n::add-mask::***\nafter ***\n***",
     ),
     "commands": (
         """
@@ -318,6 +341,14 @@ JOBS = {
 def test_jobs(world: World, workflow: str, jobs: dict[str, str], log: str, conclusion: str) -> None:
     run = world.run(workflow)
     assert (conclusions(run), run.log, run.conclusion) == (jobs, log, conclusion)
+
+
+def test_a_summary_that_is_too_long_is_dropped(world: World) -> None:
+    run = world.steps("""
+        - run: echo hunter2 > "$GITHUB_STEP_SUMMARY"; echo "::add-mask::hunter2"
+        - run: printf '%*s' 1048577 > "$GITHUB_STEP_SUMMARY"
+    """)
+    assert (run.conclusion, run.summary) == ("success", "***\n")
 
 
 def test_hash_files_is_github_s(world: World) -> None:
@@ -521,8 +552,13 @@ TELL = """
             "[]\n true",
             "read",
         ),
+        (
+            {"name": "pull_request", "payload": {"action": "opened"}, "actor": "dependabot[bot]"},
+            "[]\n true",
+            "read",
+        ),
     ],
-    ids=["own", "fork"],
+    ids=["own", "fork", "dependabot"],
 )
 def test_a_fork_has_no_secrets_and_a_token_that_reads(
     world: World, event: dict[str, Any], log: str, access: str

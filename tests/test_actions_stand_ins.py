@@ -9,7 +9,7 @@ import pytest
 
 from actions.events import Event
 from actions.result import REAL, STAND_IN, Run
-from actions.runner import execute, prepare
+from actions.runner import again, execute, prepare
 from small_workflow import CHECKOUT, FORK, PATH, PIN, World, new_world
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -225,6 +225,16 @@ def test_artifacts_go_from_job_to_job(world: World) -> None:
     assert steps[3].log == "all/n-1/f1 all/n-2/f2 flat/f1 flat/f2 one/f2"
     assert [step.conclusion for step in steps[4:]] == ["success", "failure"]
     assert "already exists" in steps[5].log
+
+
+def test_another_attempt_replaces_an_artifact(world: World) -> None:
+    upload = f"- {{uses: {UPLOAD}, with: {{path: f}}}}"
+    run = world.steps(f"- run: echo $GITHUB_RUN_ATTEMPT > f\n{upload}")
+    second = execute(again(run))
+    assert (second.id, second.attempt, second.conclusion) == (run.id, 2, "success")
+    (artifact,) = second.artifacts
+    with zipfile.ZipFile(artifact.file) as archive:
+        assert archive.read("f") == b"2\n"
 
 
 @pytest.mark.parametrize(("access", "conclusion"), [("read", "success"), ("none", "failure")])

@@ -15,6 +15,7 @@ class Artifact:
     id: int
     name: str
     run_id: int
+    attempt: int
     file: Path
     size: int  # bytes of the zip file
     digest: str
@@ -23,21 +24,23 @@ class Artifact:
 
 @dataclass
 class Artifacts:
-    """Every artifact of a repository; names are unique in a run."""
+    """Every artifact of a repository; a name stands for one a run, the latest attempt's."""
 
     folder: Path
     stored: dict[int, Artifact] = field(default_factory=dict)
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def upload(self, run_id: int, name: str, files: dict[str, Path], again: bool) -> Artifact:
+    def upload(
+        self, run_id: int, attempt: int, name: str, files: dict[str, Path], again: bool
+    ) -> Artifact:
         """Zip files under their paths in the archive.
 
         Raises
         ------
-        Failed : the run has one of this name, and it is not to be replaced.
+        Failed : the attempt has one of this name, and it is not to be replaced.
         """
         if older := self.named(run_id, name):
-            if not again:
+            if older.attempt == attempt and not again:
                 raise Failed("Conflict: an artifact with this name already exists on the run")
             del self.stored[older.id]
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -48,7 +51,7 @@ class Artifacts:
                 target.write(file, path)
         content = archive.read_bytes()
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        made = Artifact(number, name, run_id, archive, len(content), digest)
+        made = Artifact(number, name, run_id, attempt, archive, len(content), digest)
         self.stored[number] = made
         return made
 

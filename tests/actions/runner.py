@@ -1,4 +1,4 @@
-"""Workflows executed as GitHub documents it, on this machine: `prepare`, then `execute`.
+"""Workflows executed as GitHub documents it, on this machine: `prepare`, `execute`, `again`.
 
 Jobs run one after the other, those that others need first. Nothing here starts a run by itself:
 what follows from a run, and how many run at a time, is for the caller.
@@ -62,6 +62,22 @@ def execute(run: Run) -> Run:
     run.artifacts = run.repository.artifacts.of(run.id)
     run.conclusion = together(run.jobs)
     return run
+
+
+def again(run: Run) -> Run:
+    """The next attempt of a run, of the same commit and event: it has not begun either."""
+    return Run(
+        run.id,
+        run.repository,
+        run.machine,
+        run.path,
+        run.name,
+        run.event,
+        run.tree,
+        run.inputs,
+        run.concurrency,
+        run.attempt + 1,
+    )
 
 
 def check(run: Run) -> None:

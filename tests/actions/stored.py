@@ -42,7 +42,11 @@ def upload(call: Call) -> None:
         call.say(message)
         return
     made = call.place.repository.artifacts.upload(
-        call.place.run.id, asked["name"], found, asked["overwrite"] == "true"
+        call.place.run.id,
+        call.place.run.attempt,
+        asked["name"],
+        found,
+        asked["overwrite"] == "true",
     )
     call.say(f"{made.name}: {len(found)} files, {made.size} bytes")
     call.step.outputs.update(
