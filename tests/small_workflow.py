@@ -55,9 +55,13 @@ class World:
 
     def steps(self, steps: str, files: dict[str, str] | None = None, **event: Any) -> Run:
         """Run one job, `job`, of these steps."""
-        body = textwrap.indent(textwrap.dedent(steps).strip("\n"), "      ")
-        head = "jobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n"
-        return self.run(head + body, files, **event)
+        return self.run(job(steps), files, **event)
+
+
+def job(steps: str) -> str:
+    """A workflow's jobs: one, `job`, of these steps."""
+    body = textwrap.indent(textwrap.dedent(steps).strip("\n"), "      ")
+    return f"jobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n{body}\n"
 
 
 def new_world(folder: Path) -> World:

@@ -266,4 +266,6 @@ def test_permissions(
 def test_all_permissions_in_a_word() -> None:
     assert set(granted("write-all", None, "read", False).values()) - {"read"} == {"write"}
     assert set(granted("read-all", {}, "read", False)) == {"metadata"}
-    assert set(granted("read-all", None, "read", False).values()) == {"read"}
+    read = granted("read-all", None, "read", False)
+    assert set(read.values()) == {"read"}
+    assert "id-token" not in read

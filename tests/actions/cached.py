@@ -13,8 +13,7 @@ SEARCH = {"restore-keys": "", "fail-on-cache-miss": "false", "lookup-only": "fal
 def both(call: Call) -> None:
     """Restore now; save when the job was a success, unless the key was there."""
     restore(call)
-    if call.step.outputs.get("cache-hit") != "true":
-        call.afterwards(lambda: keep(call))
+    call.afterwards(lambda: keep(call))
 
 
 def restore(call: Call) -> None:
