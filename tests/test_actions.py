@@ -315,6 +315,16 @@ JOBS = {
         "",
         "failure",
     ),
+    "a system by its label, without its shell": (
+        """
+        jobs:
+          a: {runs-on: windows-latest, steps: [{run: "echo $RUNNER_OS ${{ runner.os }}", shell: bash}]}
+          b: {runs-on: windows-latest, steps: [run: ls]}
+        """,
+        {"a": "success", "b": "failure"},
+        "Windows Windows\nError: There is no shell pwsh here.",
+        "failure",
+    ),
     "variables and defaults at three levels": (
         """
         env: {A: workflow, B: workflow, C: workflow}

@@ -199,6 +199,12 @@ def test_what_cannot_be_executed_is_refused(world: World, workflow: str, message
         world.run(workflow)
 
 
+def test_an_action_that_is_a_program_is_refused(world: World) -> None:
+    program = "name: a\ndescription: b\nruns: {using: node24, main: a.js}"
+    with pytest.raises(Refused, match="no composite action"):
+        world.steps("- uses: $/a", {"a/action.yml": program})
+
+
 def test_a_workflow_runs_only_on_its_events(world: World) -> None:
     with pytest.raises(Refused, match="does not start on push"):
         world.run("on: issues\njobs: {job: {runs-on: x, steps: [run: y]}}")
