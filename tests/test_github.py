@@ -1,5 +1,7 @@
 """The tests' GitHub behaves as the real one is documented to, over real HTTP and real Git."""
 
+import re
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -79,27 +81,35 @@ class World:
         return [(event.name, event.action) for event in self.host.take_events()]
 
 
-def make(folder: Path, private: bool = False) -> Iterator[World]:
+@pytest.fixture(scope="module")
+def seed(tmp_path_factory: pytest.TempPathFactory, outside: Path) -> Clone:
+    """What ada has pushed: `main` with one commit."""
+    work = Clone(tmp_path_factory.mktemp("seed"))
+    work.git("init", "--quiet")
+    work.commit(WORKFLOW, JUDGE)
+    work.git("remote", "add", "origin", str(work.path))
+    work.git("fetch", "--quiet", "origin")
+    return work
+
+
+def make(folder: Path, seed: Clone, private: bool = False) -> Iterator[World]:
     with GitHub(folder / "host") as host:
-        repository = host.create("ada/flights", private)
-        ada = host.token("ada")
-        work = clone(host, repository, folder / "work", ada)
-        work.git("switch", "--quiet", "-c", "main")
-        work.commit(WORKFLOW, JUDGE)
-        work.push("main")
-        host.take_events()
+        repository, ada = host.create("ada/flights", private), host.token("ada")
+        repository.bare.git("fetch", "--quiet", str(seed.path), "main:main")
+        work = Clone(Path(shutil.copytree(seed.path, folder / "work")))
+        work.git("remote", "set-url", "origin", host.remote(repository, ada))
         yield World(host, repository, ada, work)
 
 
 @pytest.fixture
-def world(tmp_path: Path, outside: Path) -> Iterator[World]:
-    yield from make(tmp_path)
+def world(tmp_path: Path, seed: Clone) -> Iterator[World]:
+    yield from make(tmp_path, seed)
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory, outside: Path) -> Iterator[World]:
+def shared(tmp_path_factory: pytest.TempPathFactory, seed: Clone) -> Iterator[World]:
     """For requests that leave nothing behind that another test looks at."""
-    for world in make(tmp_path_factory.mktemp("shared")):
+    for world in make(tmp_path_factory.mktemp("shared"), seed):
         world.branch("try")
         world.open("try")
         world.ask("POST /issues", body={"title": "Drift"})
@@ -107,9 +117,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory, outside: Path) -> Iterator[
 
 
 @pytest.fixture(scope="module")
-def hidden(tmp_path_factory: pytest.TempPathFactory, outside: Path) -> Iterator[World]:
+def hidden(tmp_path_factory: pytest.TempPathFactory, seed: Clone) -> Iterator[World]:
     """A private repository."""
-    yield from make(tmp_path_factory.mktemp("hidden"), private=True)
+    yield from make(tmp_path_factory.mktemp("hidden"), seed, private=True)
 
 
 @pytest.mark.parametrize(
@@ -222,10 +232,8 @@ def test_lists_come_in_pages_of_thirty(world: World) -> None:
         reply = ask(world.host, address)
         sizes.append(len(reply.json))
         seen += [comment["body"] for comment in reply.json]
-        links = dict(
-            reversed(part.split("; ")) for part in (reply.headers["Link"] or "").split(", ")
-        )
-        address = "GET " + links['rel="next"'].strip("<>") if 'rel="next"' in links else ""
+        following = re.search(r'<([^>]+)>; rel="next"', reply.headers["Link"] or "")
+        address = f"GET {following[1]}" if following else ""
     assert sizes == [30, 30, 5]
     assert seen == [f"comment {number}" for number in range(65)]
     assert len(world.ask("GET /issues/1/comments?per_page=1000")) == 65

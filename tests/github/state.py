@@ -187,7 +187,7 @@ class Label:
     id: int
     name: str
     color: str
-    description: str | None = None
+    description: str = ""
 
 
 @dataclass(kw_only=True, eq=False)

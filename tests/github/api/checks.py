@@ -56,7 +56,7 @@ def statuses(request: Request, name: str) -> Answer:
 
 @route(f"GET {HOME}/commits/{{name:path}}/status", "statuses: read")
 def combined(request: Request, name: str) -> Answer:
-    """The newest status of each context, and what they say together."""
+    """The newest status of each context, and what they say together; not who set them."""
     sha = resolve(request, name)
     latest: dict[str, Status] = {}
     for status in of_commit(request, sha):
@@ -68,6 +68,8 @@ def combined(request: Request, name: str) -> Answer:
     elif not states or "pending" in states:
         together = "pending"
     shown = [shapes.status(request.github, request.repository, s) for s in latest.values()]
+    for each in shown:
+        del each["creator"]
     content = {"state": together, "sha": sha, "total_count": len(shown), "statuses": shown}
     home = shapes.repository(request.github, request.repository)
     return Answer({**content, "repository": home})

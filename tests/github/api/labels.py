@@ -21,7 +21,7 @@ def create_label(request: Request) -> Answer:
     name, fields = request.text("name"), request.json()
     if name in request.repository.labels:
         raise invalid("Validation Failed", resource="Label", code="already_exists", field="name")
-    color, description = fields.get("color", ANY_COLOR), fields.get("description")
+    color, description = fields.get("color", ANY_COLOR), fields.get("description") or ""
     made = Label(id=request.github.number(), name=name, color=color, description=description)
     request.repository.labels[name] = made
     return Answer(shapes.label(request.github, request.repository, made), 201)

@@ -33,7 +33,10 @@ def rate_limit(request: Request) -> Answer:
 
 @route(f"GET {HOME}", "metadata: read")
 def show(request: Request) -> Answer:
-    return Answer(shapes.repository(request.github, request.repository))
+    """The repository; on its own it tells its settings, too."""
+    merges = {"allow_merge_commit": True, "allow_squash_merge": True, "allow_rebase_merge": False}
+    shape = shapes.repository(request.github, request.repository)
+    return Answer(shape | merges | request.repository.settings)
 
 
 @route(f"PATCH {HOME}", "administration: write", role="admin")

@@ -44,12 +44,12 @@ def git_commit(github: "GitHub", where: Repository, which: Commit) -> Shape:
 
 def commit(github: "GitHub", where: Repository, which: Commit) -> Shape:
     """A commit as GitHub has it; whose account wrote it is not known here."""
-    inner = git_commit(github, where, which)
+    inner, left_out = git_commit(github, where, which), ("sha", "html_url", "parents")
     api = f"{home(github, where)}/commits"
     return {
         "sha": which.sha,
         "node_id": b64encode(which.sha.encode()).decode(),
-        "commit": {key: value for key, value in inner.items() if key not in ("sha", "parents")},
+        "commit": {key: value for key, value in inner.items() if key not in left_out},
         "url": f"{api}/{which.sha}",
         "html_url": inner["html_url"],
         "author": None,

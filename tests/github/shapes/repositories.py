@@ -54,8 +54,4 @@ def repository(github: "GitHub", where: Repository) -> Shape:
         "archived": False,
         "disabled": False,
         "has_issues": True,
-        "allow_merge_commit": True,
-        "allow_squash_merge": True,
-        "allow_rebase_merge": False,
-        **where.settings,
     }
