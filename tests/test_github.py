@@ -1,5 +1,6 @@
 """The tests' GitHub behaves as the real one is documented to, over real HTTP and real Git."""
 
+import os
 import re
 import shutil
 import time
@@ -152,7 +153,8 @@ def test_a_write_needs_its_permission(
     reading = shared.host.workflow_token(shared.repository, dict.fromkeys(ALL, "read"))
     others = {"issues", "pull-requests"} if "/issues/1/" in request_ else {grant}
     elsewhere = shared.bot(*(scope for scope in ALL if scope not in others))
-    for token in (reading, elsewhere, shared.bot(grant, fork=True)):
+    other = shared.host.workflow_token(shared.host.create(f"ada/{new}"), {grant: "write"})
+    for token in (reading, elsewhere, shared.bot(grant, fork=True), other):
         method, path = request_.split(" ")
         reply = ask(shared.host, f"{method} {shared.home}{path}", token, body)
         assert reply.status == 403
@@ -189,6 +191,9 @@ def test_what_is_public_anyone_reads_and_what_is_private_only_who_may(
     granted = hidden.host.workflow_token(hidden.repository, {scope: "read"})
     assert hidden.status(request, granted) == 200
     assert hidden.status(request, hidden.host.token("eve")) == 404
+    elsewhere = hidden.host.create(f"eve/{hidden.host.number()}")
+    other = hidden.host.workflow_token(elsewhere, {scope: "write"})
+    assert hidden.status(request, other) == 404
     assert ask(hidden.host, "GET /user", None, Authorization="Bearer wrong").status == 401
 
 
@@ -300,28 +305,28 @@ def test_a_fork_has_its_own_repository_and_its_pull_request_reads_only(
         world.repository,
     )
     assert event.payload["pull_request"]["head"]["repo"]["fork"] is True
+    assert not event.needs_approval
 
     world.work.git("fetch", "--quiet", "origin", "refs/pull/1/head")
     assert world.work.git("rev-parse", "FETCH_HEAD") == sha
     token = world.bot("contents", "statuses", fork=True)
     reader = clone(world.host, world.repository, tmp_path / "reader", token)
     reader.commit("x", "x")
-    assert "denied to github-actions[bot]" in world_said(reader)
-    assert "denied to eve" in world_said(clone(world.host, world.repository, tmp_path / "e", eve))
+    assert "denied to github-actions[bot]" in reader.refused("HEAD:refs/heads/stolen")
+    assert "denied to eve" in clone(world.host, world.repository, tmp_path / "eve", eve).refused(
+        "HEAD:refs/heads/stolen"
+    )
     assert world.status(f"POST /statuses/{sha}", token, {"state": "success"}) == 403
     run = runs.start_run(world.host, event, WORKFLOW, "train")
     assert (run.head_sha, run.head_repository) == (sha, fork)
+    world.branch("try")
+    world.open("try")
     assert world.ask(f"GET /actions/runs/{run.id}")["pull_requests"] == []
 
     theirs.commit("model.py", "4\n")
     theirs.push("try")
     assert ("pull_request", "synchronize") in world.names()
     assert world.ask("GET /pulls/1")["head"]["sha"] == theirs.git("rev-parse", "HEAD")
-
-
-def world_said(work: Clone) -> str:
-    """What Git says where a push is refused."""
-    return work.refused("HEAD:refs/heads/stolen")
 
 
 def test_strangers_and_wrong_passwords_do_not_push(world: World, tmp_path: Path) -> None:
@@ -366,6 +371,7 @@ def test_the_merge_reference_is_a_real_merge_and_follows_the_base(
     world.work.commit("other.py", "1\n")
     world.work.push("try")
     assert world.names() == [("push", None)]
+    assert world.ask("GET /pulls/1")["base"]["sha"] == conflicting
     assert world.status("PUT /pulls/1/merge", world.ada) == 405
     assert world.repository.bare.resolve("main") == conflicting
 
@@ -384,6 +390,8 @@ def test_the_merge_button_obeys_the_required_check(world: World) -> None:
     assert world.ask("GET /pulls/1")["mergeable_state"] == "blocked"
     world.ask(f"POST /statuses/{head}", body=gate)
     assert world.status("PUT /pulls/1/merge", world.ada) == 405, "a person's status is no app's"
+    world.ask(f"POST /statuses/{head}", world.bot("statuses"), {**gate, "state": "pending"})
+    assert world.ask("GET /pulls/1")["mergeable_state"] == "blocked"
     world.ask(f"POST /statuses/{head}", world.bot("statuses"), gate)
     assert world.ask("GET /pulls/1")["mergeable_state"] == "clean"
     assert world.status("PUT /pulls/1/merge", world.ada, {"sha": "0" * 40}) == 409
@@ -393,7 +401,14 @@ def test_the_merge_button_obeys_the_required_check(world: World) -> None:
     pull = world.ask("GET /pulls/1")
     assert (pull["state"], pull["merged"]) == ("closed", True)
     assert pull["merge_commit_sha"] == done["sha"]
-    assert sorted(world.names()) == [("pull_request", "closed"), ("push", None)]
+    events = {event.name: event for event in world.host.take_events()}
+    assert {name: event.action for name, event in events.items()} == {
+        "pull_request": "closed",
+        "push": None,
+    }
+    assert {(event.reference, event.sha) for event in events.values()} == {
+        ("refs/heads/main", done["sha"])
+    }
     assert [p["number"] for p in world.ask(f"GET /commits/{done['sha']}/pulls")] == [1]
 
 
@@ -416,6 +431,9 @@ def test_a_check_of_the_same_name_is_required_as_well_and_the_head_must_be_up_to
     world.ask("POST /rulesets", body={**GATE, "rules": GATE["rules"][-1:]})  # type: ignore[index]
     assert world.ask("GET /pulls/1")["mergeable_state"] == "behind"
     assert world.status("PUT /pulls/1/merge", world.ada) == 405
+    (ruleset,) = world.repository.rulesets.values()
+    ruleset["rules"][0]["parameters"]["strict_required_status_checks_policy"] = False
+    assert world.ask("GET /pulls/1")["mergeable_state"] == "clean"
 
 
 def test_rules_refuse_direct_pushes_except_by_who_may_bypass(world: World, tmp_path: Path) -> None:
@@ -622,7 +640,7 @@ def test_the_first_branch_that_is_pushed_becomes_the_default_one(
     empty = world.host.create("ada/empty")
     work = clone(world.host, empty, tmp_path / "empty", world.ada)
     work.git("switch", "--quiet", "-c", "dvc-storage")
-    work.commit("object", "x" * 3_000_000)
+    work.commit("object", os.urandom(1_000_000).hex())
     work.push("dvc-storage")
     told = ask(world.host, "GET /repos/ada/empty").json
     assert told["default_branch"] == "dvc-storage"
