@@ -1,0 +1,31 @@
+"""The REST API, a file a subject; importing it registers every path."""
+
+from . import (
+    checks,
+    commits,
+    contents,
+    dispatches,
+    issues,
+    labels,
+    pulls,
+    references,
+    releases,
+    repositories,
+    rulesets,
+    runs,
+)
+
+__all__ = [
+    "checks",
+    "commits",
+    "contents",
+    "dispatches",
+    "issues",
+    "labels",
+    "pulls",
+    "references",
+    "releases",
+    "repositories",
+    "rulesets",
+    "runs",
+]
