@@ -109,6 +109,8 @@ def test_a_curve_beats_a_line(branch: BakedProject) -> None:
     assert latency["champion"] > 0
     assert latency["challenger"] > 0
     assert {part["value"] for part in file["slices"]} <= {"north", "south", "west"}
+    told = json.loads(branch.champion("judge", "--format", "json").stdout)
+    assert told["metric"] == file["metric"]
     again = branch.champion("judge")
     assert "Look 1 at this holdout" in again.stdout, "the same predictions are the same look"
     rows = pd.read_parquet(branch.path / ".champion/evidence/holdout.parquet")["row_id"]
@@ -370,6 +372,7 @@ def test_a_judge_that_was_killed_leaves_nothing_that_is_trusted(branch: BakedPro
         cwd=branch.path,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         encoding="utf-8",
         start_new_session=True,
     )

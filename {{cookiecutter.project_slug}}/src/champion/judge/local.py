@@ -5,7 +5,9 @@ Exit code 0: it would be merged; 1: it would not; 2: invalid evidence or bad usa
 """
 
 import argparse
+import contextlib
 import json
+import sys
 from pathlib import Path
 
 from champion.errors import Refusal
@@ -41,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
     settings = judged_by(tip)
     it = None
     try:
-        it = prepare(tip, paths, other_seed(settings, Settings.of_gate(GATE)))
+        with contextlib.redirect_stdout(sys.stderr):  # progress; the answer is for programs, too
+            it = prepare(tip, paths, other_seed(settings, Settings.of_gate(GATE)))
         file = decide(it, settings, policy)
     except evidence.Invalid as invalid:
         file = compare.refused(str(invalid), policy)
