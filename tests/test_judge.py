@@ -377,7 +377,7 @@ def test_a_judge_that_was_killed_leaves_nothing_that_is_trusted(branch: BakedPro
         start_new_session=True,
     )
     assert process.stdout
-    assert "Deriving" in process.stdout.readline()
+    assert any("Deriving" in process.stdout.readline() for _ in range(3))
     tmp = branch.path / ".champion/tmp"
     while not list(tmp.glob("*/run")):
         assert process.poll() is None

@@ -212,12 +212,14 @@ def test_a_guard_must_be_shown_to_hold() -> None:
     assert equivalent["guards"] == []
 
 
-def test_without_a_margin_a_guard_must_only_not_be_shown_to_be_worse() -> None:
-    gate, seen = Gate(guards=[{"accuracy": 0.0}]), set()
+@pytest.mark.parametrize("none", [0.0, "0 %"])
+def test_a_guard_with_no_margin_must_be_shown_to_gain(none: float | str) -> None:
+    """The less may be lost, the more must be shown."""
+    gate, seen = Gate(guards=[{"accuracy": none}]), set()
     for seed in range(20):
-        guard = judge(binary(-0.08, rows=500, seed=seed), gate)["guards"][0]
-        assert guard["passed"] is (guard["upper"] >= 0)
-        seen |= {guard["passed"]} if guard["delta"] < 0 else set()
+        guard = judge(binary(0.1, rows=500, seed=seed), gate)["guards"][0]
+        assert guard["passed"] is (guard["lower"] > 0)
+        seen |= {guard["passed"]}
     assert seen == {True, False}
 
 

@@ -10,13 +10,14 @@ import pandas as pd
 from champion.judge import budget, changes, evidence, ledger
 from champion.judge.champion import Champion, anchor, data_of, find, output, tracked_data
 from champion.judge.commit import HOME, Run, run_commit
-from champion.judge.verdict import judge
+from champion.judge.verdict import judge, named
 from champion.project import MODEL, PREDICTIONS
-from champion.settings import Settings
+from champion.settings import Gate, Settings
 from champion.tables.read import write_parquet
 from champion.workspace.objects import sha256
 
 EVIDENCE = HOME / "evidence" / "holdout.parquet"
+SLICE = "slice_"  # before the names of slice columns, as `judge/rows.py` writes them
 LEAKED = 0.05  # share of the holdout that the champion may have trained on
 SAME_AFTER_LOCK = 1e-6  # other libraries round differently
 ROLES = ("target", "task", "positive", "id", "time", "group")
@@ -72,6 +73,23 @@ def other_seed(judging: Settings, own: Settings) -> int | None:
     return None
 
 
+def refuse_own_metric(gate: Gate, paths: list[str]) -> None:
+    """A metric of the user's is code: the default branch's decides, no change of it.
+
+    Raises
+    ------
+    Invalid : the challenger changes it.
+    """
+    for name in [gate.metric, *(name for name, _ in named(gate.guards, ""))]:
+        module = (name or "").partition(":")[0] if ":" in (name or "") else ""
+        folder = f"src/{module.replace('.', '/')}"
+        if module and any(p == f"{folder}.py" or p.startswith(f"{folder}/") for p in paths):
+            raise evidence.Invalid(
+                f"the code of the metric {name} changed, by which models are judged: take that back; "
+                "to change it needs the owner's override."
+            )
+
+
 def prepare(tip: str, paths: list[str], seed: int | None) -> Challenge:
     """Have the default branch's code name the rows, and the champion score them.
 
@@ -82,6 +100,8 @@ def prepare(tip: str, paths: list[str], seed: int | None) -> Challenge:
     champion = find() if seed is None else None
     data, own = tracked_data(), data_of(tip)
     model = output(champion.commit, "train", MODEL) if champion else None
+    if champion and champion.version is None:
+        print(f"No model was promoted yet: the default branch's {champion.commit[:7]} stands in.")
     print("Deriving the holdout and scoring the champion on it", flush=True)
     at_tip = model if champion and champion.commit == tip else None
     rows = run_commit(tip, data, at_tip, seed)
@@ -109,7 +129,7 @@ def decide(it: Challenge, settings: Settings, policy: str) -> dict[str, Any]:
     fresh, remarks = without_trained(held, it.trained)
     holdout = write_evidence(held, EVIDENCE)
     settings.data.positive = None  # the rows say true and false by now
-    settings.data.slices = [c.removeprefix("slice_") for c in held if c.startswith("slice_")]
+    settings.data.slices = [column for column in held if column.startswith(SLICE)]
     if changes.kind(it.paths) == "lock":
         settings.gate.equivalent = max(settings.gate.equivalent, SAME_AFTER_LOCK)
     champion = it.champion_run.predictions if it.champion_run else None
@@ -118,14 +138,14 @@ def decide(it: Challenge, settings: Settings, policy: str) -> dict[str, Any]:
     file = judge(case.only(fresh), settings.gate, policy, *standing(held["row_id"]))
     file["budget"]["holdout"] = sha256(holdout)
     file["findings"] += remarks
-    if it.data_changed and changes.kind(it.paths) == "model" and not settings.data.time:
+    for part in file["slices"]:
+        part["column"] = part["column"].removeprefix(SLICE)
+    if it.data_changed:
         known = set(it.earlier.rows.loc[it.earlier.rows["holdout"], "row_id"])
-        before = judge(
-            case.only(fresh & held["row_id"].isin(known).to_numpy()), settings.gate, policy
-        )
-        if not before["merge"]:
-            stop(file, f"Data and code changed, and on the holdout's earlier rows: "
-                       f"{before['reasons'][0]}")  # fmt: skip
+        earlier = fresh & held["row_id"].isin(known).to_numpy()
+        before = judge(case.only(earlier), settings.gate, policy) if earlier.any() else None
+        if why := harm_of_new_rows(before, changes.kind(it.paths) == "model"):
+            stop(file, why)
     if it.seed is not None:
         stop(file, "A new holdout compares with a dummy model only: it needs the owner's override.")
     return file
@@ -189,9 +209,26 @@ def without_trained(held: pd.DataFrame, trained: Run | None) -> tuple[np.ndarray
     return ~seen, [remark] if count else []
 
 
+def harm_of_new_rows(before: dict[str, Any] | None, model: bool) -> str:
+    """Why new rows are no excuse; empty if nothing is wrong. Who adds rows chooses questions.
+
+    Parameters
+    ----------
+    before : the verdict on the rows that were in the holdout already; None: there are none, as a
+        window of time has moved on.
+    model : not only the data changed.
+    """
+    if before is None:
+        return "Data and code changed: send the data first, then the model." if model else ""
+    if before["verdict"] == "worse" or (model and not before["merge"]):
+        return f"The data changed, and on the holdout's earlier rows: {before['reasons'][0]}"
+    return ""
+
+
 def write_evidence(held: pd.DataFrame, path: Path) -> Path:
     """Write the holdout as `compare` reads it."""
-    slices = {c: c.removeprefix("slice_") for c in held if c.startswith("slice_")}
-    kept = ["row_id", "y_true", *(["group"] if "group" in held else []), *slices]
-    write_parquet(held[kept].rename(columns=slices), path)
+    slices = [column for column in held if column.startswith(SLICE)]
+    write_parquet(
+        held[["row_id", "y_true", *(["group"] if "group" in held else []), *slices]], path
+    )
     return path

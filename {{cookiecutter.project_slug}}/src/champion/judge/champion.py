@@ -14,6 +14,7 @@ from champion.project import MODEL, RAW
 from champion.workspace.git import default_branch, git, resolve, show
 
 STAGE = re.compile(r"model#production(!?)#(\d+)")
+VERSION = re.compile(r"model@v(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True)
@@ -34,18 +35,28 @@ def find() -> Champion | None:
     Returns
     -------
     None where there is no model yet.
+
+    Raises
+    ------
+    Refusal : the tag names a commit without a model.
     """
     stages = sorted(
-        (int(found[2]), found[1] == "!", tag)
-        for tag in git("tag", "--list", "model#production*").splitlines()
-        if (found := STAGE.fullmatch(tag))
+        (int(found[2]), found[1] == "!", tag) for tag in tags() if (found := STAGE.fullmatch(tag))
     )
     if stages and not stages[-1][1]:
-        commit = git("rev-parse", f"{stages[-1][2]}^{{commit}}")
-        versions = git("tag", "--list", "model@v*", "--points-at", commit).splitlines()
-        return Champion(commit, versions[-1].partition("@")[2] if versions else None)
+        commit = git("rev-parse", f"refs/tags/{stages[-1][2]}^{{commit}}")
+        if not output(commit, "train", MODEL):
+            raise Refusal(f"the tag {stages[-1][2]} names a commit whose dvc.lock has no model.")
+        versions = [found for tag in tags("--points-at", commit)
+                    if (found := VERSION.fullmatch(tag))]  # fmt: skip
+        newest = max(versions, key=lambda found: tuple(map(int, found.groups())), default=None)
+        return Champion(commit, newest[0].partition("@")[2] if newest else None)
     commit = base()
     return Champion(commit, None) if output(commit, "train", MODEL) else None
+
+
+def tags(*options: str) -> list[str]:
+    return git("for-each-ref", "--format=%(refname:strip=2)", *options, "refs/tags").splitlines()
 
 
 def anchor(champion: Champion) -> Champion | None:

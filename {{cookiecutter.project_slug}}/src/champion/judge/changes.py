@@ -10,7 +10,7 @@ from champion.workspace.git import show
 
 # What the pipeline writes says nothing of what a person changed.
 RESULTS = ("dvc.lock", "reports/*")
-DATA = ("data/*", "*.dvc")
+DATA = ("data/raw.dvc", "data/raw/*")
 LOCKED = ("requirements*.txt", "pyproject.toml", ".dvc/config")
 HARMLESS = ("*.md", "LICENSE", "docs/*", "deploy/*", "tests/*", "notebooks/*", ".gitignore",
             ".gitattributes", ".dvcignore", ".pre-commit-config.yaml", "Makefile",
@@ -20,7 +20,16 @@ OWNED = ("gate.yaml", "src/*/schema.py", "src/champion/*", ".github/*")
 
 
 def matching(paths: Iterable[str], patterns: tuple[str, ...]) -> list[str]:
-    return [path for path in paths if any(fnmatch(path, pattern) for pattern in patterns)]
+    """The paths that a pattern names; `folder/*` is all that is below, else depths are equal."""
+    return [
+        path
+        for path in paths
+        if any(
+            fnmatch(path, pattern)
+            and (pattern[-2:] == "/*" or path.count("/") == pattern.count("/"))
+            for pattern in patterns
+        )
+    ]
 
 
 def kind(paths: list[str]) -> str:

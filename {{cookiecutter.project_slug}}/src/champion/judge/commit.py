@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from champion.errors import Refusal
 from champion.judge.evidence import Invalid
 from champion.project import MODEL, PREDICTIONS, RAW
 from champion.workspace import environment
@@ -49,7 +50,13 @@ class Run:
         return json.loads((self.folder / "about.json").read_text(encoding="utf-8"))
 
 
-def run_commit(commit: str, data: str, model: str | None = None, seed: int | None = None) -> Run:
+def run_commit(
+    commit: str,
+    data: str,
+    model: str | None = None,
+    seed: int | None = None,
+    anew: bool = False,
+) -> Run:
     """Let a commit's own code and libraries name the rows of some data, and its model predict.
 
     Kept by code, data and model: the same question is answered once.
@@ -58,14 +65,22 @@ def run_commit(commit: str, data: str, model: str | None = None, seed: int | Non
     ----------
     data, model : their hashes in DVC.
     seed : of another split than the commit's own.
+    anew : run it again, to measure its time now.
 
     Raises
     ------
     Invalid : the commit's code refuses the data, or fails.
     """
+    if tracked := git("ls-files", "--", str(HOME), ".dvc/cache").split("\n")[0]:
+        raise Refusal(
+            f"{tracked} is in Git, where the judge keeps its own answers: somebody else could give "
+            f"them. Take it out with `git rm --cached`, and remove {HOME}."
+        )
     code = git("rev-parse", *(f"{commit}:{path}" for path in CODE))
     question = "\n".join([code, data, model or "", str(seed)])
     kept = HOME / "runs" / hashlib.sha256(question.encode()).hexdigest()[:32]
+    if anew:
+        shutil.rmtree(kept, ignore_errors=True)
     if not kept.exists():
         scratch = HOME / "tmp"
         scratch.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from champion.errors import Refusal
 from champion.judge import changes, compare, evidence, report
-from champion.judge.challenge import EVIDENCE, decide, other_seed, prepare
+from champion.judge.challenge import EVIDENCE, decide, other_seed, prepare, refuse_own_metric
 from champion.judge.champion import base
 from champion.judge.commit import HOME
 from champion.judge.context import about, add_comparison
@@ -34,6 +34,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     check_challenger()
     tip = base()
+    if git("rev-parse", "--is-shallow-repository") == "true":
+        raise Refusal("this clone lacks history and tags: run `git fetch --unshallow --tags`.")
     if attempt("merge-base", "--is-ancestor", tip, "HEAD").returncode:
         raise Refusal(
             f"the default branch has moved on: run `{typed('update')}`, then judge again.", code=1
@@ -41,16 +43,15 @@ def run(args: argparse.Namespace) -> int:
     paths = changed_paths(tip)
     policy = args.policy or changes.policy(paths)
     settings = judged_by(tip)
-    it = None
+    known = about(tip, paths)
     try:
+        refuse_own_metric(settings.gate, paths)
         with contextlib.redirect_stdout(sys.stderr):  # progress; the answer is for programs, too
             it = prepare(tip, paths, other_seed(settings, Settings.of_gate(GATE)))
-        file = decide(it, settings, policy)
-    except evidence.Invalid as invalid:
-        file = compare.refused(str(invalid), policy)
-    file |= about(tip, paths)
-    if it is not None:
+        file = decide(it, settings, policy) | known
         add_comparison(file, it, settings)
+    except evidence.Invalid as invalid:
+        file = compare.refused(str(invalid), policy) | known
     compare.write(file, OUT / "verdict.json")
     report.write(file, OUT)
     if args.format == "json":
@@ -72,7 +73,7 @@ def check_challenger() -> None:
 
 def changed_paths(tip: str) -> list[str]:
     """What differs between the default branch and the working tree."""
-    changed = git("diff", "--name-only", "-z", tip, "--").split("\0")
+    changed = git("diff", "--name-only", "--no-renames", "-z", tip, "--").split("\0")
     new = git("ls-files", "--others", "--exclude-standard", "-z").split("\0")
     return sorted({path for path in (*changed, *new) if path})
 
@@ -81,7 +82,12 @@ def judged_by(tip: str) -> Settings:
     """The default branch's gate.yaml; a challenger's own has no say."""
     HOME.mkdir(exist_ok=True)
     own = HOME / GATE.name
-    own.write_text(show(tip, GATE.name) or GATE.read_text(encoding="utf-8"), encoding="utf-8")
+    text = show(tip, GATE.name)
+    if not text:
+        raise Refusal(
+            f"the default branch ({tip[:7]}) has no {GATE}: it is what models are judged by."
+        )
+    own.write_text(text, encoding="utf-8")
     settings = Settings.of_gate(own)
     settings.check()
     return settings

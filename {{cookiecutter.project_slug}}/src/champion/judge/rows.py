@@ -5,7 +5,7 @@ code, settings and libraries. What it writes is how versions of the engine talk 
 
 rows.parquet : row_id, holdout; y_true as text or number; group; time; content, a hash of what
     schema.py describes; slice_<column>, the holdout's only.
-features.parquet : row_id and what the model may see, without personal columns.
+features.parquet : what the model may see, without personal columns.
 predictions.parquet : the holdout's row_id and scores, by row_id.
 about.json : task, Python's version, seconds that 1,000 predictions take.
 """

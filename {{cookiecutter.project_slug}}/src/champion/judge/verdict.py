@@ -21,7 +21,7 @@ from champion.judge.difference import (
 )
 from champion.judge.metrics import Metric, chosen
 from champion.judge.wording import nearly_used_up, reasons, used_up
-from champion.settings import Gate
+from champion.settings import Gate, share
 
 # The test leans on the central limit theorem: with fewer rows than these nothing is claimed.
 FEWEST_ROWS = 30
@@ -174,7 +174,8 @@ def guard(case: Case, name: str, own: str | float, champion: Array) -> dict[str,
     elif not it.known or too_few(case, metric):
         passed = False
     else:
-        passed = it.delta - reach > -margin if margin > 0 else it.delta + reach >= 0
+        nothing_to_lose = not margin and share(own) > 0
+        passed = it.delta + reach >= 0 if nothing_to_lose else it.delta - reach > -margin
     return {**it.as_json(HARM), "margin": margin, "passed": passed}
 
 

@@ -3,11 +3,13 @@
 import hashlib
 import json
 import os
+import re
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from champion.errors import Refusal
 from champion.workspace import environment
+from champion.workspace.environment import WINDOWS
 from champion.workspace.remote import last_words
 from champion.workspace.storage import TRANSFER
 
@@ -17,23 +19,38 @@ def place(name: str, target: Path) -> None:
 
     Raises
     ------
-    Refusal : it is neither here nor at the remote.
+    Refusal : it is neither here nor at the remote, is not what its hash says, or leads elsewhere.
     """
     source = find(name)
     if not name.endswith(".dir"):
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(source, target)  # as DVC does: read-only, and no second copy of a large file
-        except OSError:
-            shutil.copyfile(source, target)
+        link(source, target)
         return
     target.mkdir(parents=True, exist_ok=True)
     for item in json.loads(source.read_text(encoding="utf-8")):
-        place(item["md5"], target / item["relpath"])
+        within = PurePosixPath(item["relpath"])
+        parts = re.split(r"[/\\:]", item["relpath"])
+        if within.is_absolute() or ".." in parts or len(parts) != len(within.parts):
+            raise Refusal(f"the object {name} has a file outside of its folder: do not trust it.")
+        if item["md5"].endswith(".dir"):
+            raise Refusal(f"the object {name} holds a folder as a file: do not trust it.")
+        place(item["md5"], target / within)
+
+
+def link(source: Path, target: Path) -> None:
+    """As DVC does: read-only, and no second copy of a large file; where that works."""
+    try:
+        if WINDOWS:  # a read-only file cannot be removed there
+            raise OSError
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def find(name: str) -> Path:
-    """The object's file in the cache."""
+    """The object's file in the cache, once its content is what its name says."""
+    if not re.fullmatch(r"[0-9a-f]{32}(\.dir)?", name):
+        raise Refusal(f"{name[:40]!r} is no hash of an object.")
     path = cached(name)
     if not path.exists():
         done = environment.find().capture("-c", TRANSFER, "pull", name)
@@ -43,6 +60,10 @@ def find(name: str) -> Path:
                 "ask whoever made it to push it.",
                 code=1,
             )
+    if md5(path) != name.removesuffix(".dir"):
+        raise Refusal(
+            f"the object {name} is not what its hash says: remove {path}, then `dvc pull`.", code=1
+        )
     return path
 
 
