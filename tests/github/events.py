@@ -15,7 +15,6 @@ SKIPPING = re.compile(
     r"\[(skip ci|ci skip|no ci|skip actions|actions skip)\]|^skip-checks: ?true$", re.M
 )
 DISPATCHES = ("workflow_dispatch", "repository_dispatch")
-RUNS = ("requested", "in_progress", "completed")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,14 @@ EVIDENCE = HOME / "evidence" / "holdout.parquet"
 SLICE = "slice_"  # before the names of slice columns, as `judge/rows.py` writes them
 LEAKED = 0.05  # share of the holdout that the champion may have trained on
 SAME_AFTER_LOCK = 1e-6  # other libraries round differently
-ROLES = ("target", "task", "positive", "id", "time", "group")
+DRAWING = (
+    "target",
+    "task",
+    "positive",
+    "id",
+    "time",
+    "group",
+)  # of gate.yaml's data: they draw rows
 
 
 @dataclass
@@ -35,7 +42,6 @@ class Challenge:
         None where there is none.
     """
 
-    base: str
     champion: Champion | None
     paths: list[str]
     rows: Run
@@ -59,7 +65,7 @@ def other_seed(judging: Settings, own: Settings) -> int | None:
     """
     changed = [
         f"{section}.{key}"
-        for section, keys in (("split", vars(judging.split)), ("data", ROLES))
+        for section, keys in (("split", vars(judging.split)), ("data", DRAWING))
         for key in keys
         if getattr(getattr(judging, section), key) != getattr(getattr(own, section), key)
     ]
@@ -100,24 +106,26 @@ def prepare(tip: str, paths: list[str], seed: int | None) -> Challenge:
     champion = find() if seed is None else None
     data, own = tracked_data(), data_of(tip)
     model = output(champion.commit, "train", MODEL) if champion else None
-    if champion and champion.version is None:
+    if champion is None:
+        print("There is no champion: the challenger is compared with a dummy model.")
+    elif champion.version is None:
         print(f"No model was promoted yet: the default branch's {champion.commit[:7]} stands in.")
     print("Deriving the holdout and scoring the champion on it", flush=True)
     at_tip = model if champion and champion.commit == tip else None
     rows = run_commit(tip, data, at_tip, seed)
     earlier = rows if data == own else run_commit(tip, own, at_tip, seed)
     if champion is None:
-        return Challenge(tip, None, paths, rows, earlier, None, None, None, seed)
+        return Challenge(None, paths, rows, earlier, None, None, None, seed)
     proven = anchor(champion)
     proven_run = None
     if proven:
         proven_run = run_commit(proven.commit, data, output(proven.commit, "train", MODEL))
     if at_tip:
-        return Challenge(tip, champion, paths, rows, earlier, rows, proven_run, earlier, seed)
+        return Challenge(champion, paths, rows, earlier, rows, proven_run, earlier, seed)
     scored = run_commit(champion.commit, data, model)
     learned = data_of(champion.commit)
     trained = scored if learned == data else run_commit(champion.commit, learned)
-    return Challenge(tip, champion, paths, rows, earlier, scored, proven_run, trained, seed)
+    return Challenge(champion, paths, rows, earlier, scored, proven_run, trained, seed)
 
 
 def decide(it: Challenge, settings: Settings, policy: str) -> dict[str, Any]:
