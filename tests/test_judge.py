@@ -18,6 +18,7 @@ from champion.judge.challenge import decide, other_seed, prepare, refuse_lost_ro
 from champion.judge.champion import base
 from champion.judge.context import cap, stop_at
 from champion.judge.evidence import Invalid
+from champion.judge.local import working_tree
 from champion.settings import Settings
 from conftest import Bake, BakedProject
 from whole_projects import change, commit, copied, made_once
@@ -191,7 +192,7 @@ def test_a_hard_row_cannot_be_deleted(
     monkeypatch.chdir(branch.path)
     monkeypatch.setenv("CHAMPION_VENV", sys.prefix)
     with pytest.raises(Invalid, match="lack 1 of the"):
-        decide(prepare(base(), [], None), Settings.load(), "maintain")
+        decide(prepare(base(), working_tree(base()), None), Settings.load(), "maintain")
 
 
 ANSWERED = pd.DataFrame(
@@ -230,7 +231,7 @@ def test_a_column_that_the_champion_needs_cannot_go(
     monkeypatch.chdir(branch.path)
     monkeypatch.setenv("CHAMPION_VENV", sys.prefix)
     with pytest.raises(Invalid, match=r"commit \w{7} cannot use these data: .*schema.py"):
-        prepare(base(), [], None)
+        prepare(base(), working_tree(base()), None)
 
 
 def test_easy_rows_do_not_hide_what_a_change_of_code_harms(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from champion.errors import Refusal
-from champion.judge import changes
+from champion.judge import paths as changed
 from champion.judge.challenge import harm_of_new_rows, refuse_own_metric
 from champion.judge.champion import find as find_champion
 from champion.judge.commit import run_commit
@@ -95,8 +95,8 @@ def test_a_tag_without_a_model_is_refused(project: SmallProject) -> None:
     ],
 )
 def test_the_policy_follows_from_what_changed(paths: list[str], kind: str) -> None:
-    assert changes.kind(paths) == kind
-    assert (changes.policy(paths) == "maintain") == (kind in ("data", "lock"))
+    assert changed.kind(paths) == kind
+    assert (changed.policy(paths) == "maintain") == (kind in ("data", "lock"))
 
 
 @pytest.mark.parametrize(

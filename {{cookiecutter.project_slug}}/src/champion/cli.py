@@ -37,6 +37,7 @@ VERBS = {
     "judge": ("champion.judge.local", "what the judge would say of this branch"),
     "score-champion": ("champion.judge.champion", "what the champion says of the holdout"),
     "rows": ("champion.judge.rows", "name the rows of data/raw; the judge runs this"),
+    "ci": ("champion.ci.steps", "a step of a workflow"),
     "compare": ("champion.judge.compare", "a verdict on two tables of predictions"),
     "report": ("champion.judge.report", "a verdict as Markdown, for a pull request"),
     "ledger": ("champion.judge.ledger", "the record of verdicts and champions"),

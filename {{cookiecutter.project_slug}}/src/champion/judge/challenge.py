@@ -1,5 +1,6 @@
 """Judge a challenger beside the champion, on rows that the default branch's code derives."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from champion.judge import budget, changes, evidence, ledger
-from champion.judge.champion import Champion, anchor, data_of, find, output, tracked_data
+from champion.judge import budget, evidence, ledger, paths
+from champion.judge.champion import Champion, anchor, data_of, find, output
 from champion.judge.commit import HOME, Run, run_commit
 from champion.judge.verdict import judge, named
-from champion.project import MODEL, PREDICTIONS
+from champion.project import MODEL
 from champion.settings import Gate, Settings
 from champion.tables.read import write_parquet
 from champion.workspace.objects import sha256
@@ -30,6 +31,30 @@ DRAWING = (
 )  # of gate.yaml's data: they draw rows
 
 
+@dataclass(frozen=True)
+class Challenger:
+    """The model that is judged. What its branch made may be hostile.
+
+    Parameters
+    ----------
+    paths : what differs from the default branch.
+    data : the hash of its raw data in DVC.
+    reports : the folder of what its pipeline wrote about itself.
+    model : md5, sha256 and size of its file.
+    read : a file of its commit as text; empty where there is none.
+    seconds : what 1,000 predictions take a champion and this model.
+    """
+
+    commit: str
+    paths: list[str]
+    data: str
+    predictions: Path
+    reports: Path
+    model: dict[str, Any]
+    read: Callable[[str], str]
+    seconds: Callable[[Champion], tuple[float, float]]
+
+
 @dataclass
 class Challenge:
     """A challenger beside the champion, on rows that the default branch's code derived.
@@ -42,8 +67,8 @@ class Challenge:
         None where there is none.
     """
 
+    challenger: Challenger
     champion: Champion | None
-    paths: list[str]
     rows: Run
     earlier: Run
     champion_run: Run | None
@@ -96,7 +121,7 @@ def refuse_own_metric(gate: Gate, paths: list[str]) -> None:
             )
 
 
-def prepare(tip: str, paths: list[str], seed: int | None) -> Challenge:
+def prepare(tip: str, it: Challenger, seed: int | None) -> Challenge:
     """Have the default branch's code name the rows, and the champion score them.
 
     Raises
@@ -104,7 +129,7 @@ def prepare(tip: str, paths: list[str], seed: int | None) -> Challenge:
     Invalid : the data, or the champion on them, are refused.
     """
     champion = find() if seed is None else None
-    data, own = tracked_data(), data_of(tip)
+    data, own = it.data, data_of(tip)
     model = output(champion.commit, "train", MODEL) if champion else None
     if champion is None:
         print("There is no champion: the challenger is compared with a dummy model.")
@@ -115,17 +140,17 @@ def prepare(tip: str, paths: list[str], seed: int | None) -> Challenge:
     rows = run_commit(tip, data, at_tip, seed)
     earlier = rows if data == own else run_commit(tip, own, at_tip, seed)
     if champion is None:
-        return Challenge(None, paths, rows, earlier, None, None, None, seed)
+        return Challenge(it, None, rows, earlier, None, None, None, seed)
     proven = anchor(champion)
     proven_run = None
     if proven:
         proven_run = run_commit(proven.commit, data, output(proven.commit, "train", MODEL))
     if at_tip:
-        return Challenge(champion, paths, rows, earlier, rows, proven_run, earlier, seed)
+        return Challenge(it, champion, rows, earlier, rows, proven_run, earlier, seed)
     scored = run_commit(champion.commit, data, model)
     learned = data_of(champion.commit)
     trained = scored if learned == data else run_commit(champion.commit, learned)
-    return Challenge(champion, paths, rows, earlier, scored, proven_run, trained, seed)
+    return Challenge(it, champion, rows, earlier, scored, proven_run, trained, seed)
 
 
 def decide(it: Challenge, settings: Settings, policy: str) -> dict[str, Any]:
@@ -138,11 +163,11 @@ def decide(it: Challenge, settings: Settings, policy: str) -> dict[str, Any]:
     holdout = write_evidence(held, EVIDENCE)
     settings.data.positive = None  # the rows say true and false by now
     settings.data.slices = [column for column in held if column.startswith(SLICE)]
-    if changes.kind(it.paths) == "lock":
+    if paths.kind(it.challenger.paths) == "lock":
         settings.gate.equivalent = max(settings.gate.equivalent, SAME_AFTER_LOCK)
     champion = it.champion_run.predictions if it.champion_run else None
     proven = it.anchor_run.predictions if it.anchor_run else None
-    case = evidence.case(holdout, PREDICTIONS, champion, proven, settings)
+    case = evidence.case(holdout, it.challenger.predictions, champion, proven, settings)
     file = judge(case.only(fresh), settings.gate, policy, *standing(held["row_id"]))
     file["budget"]["holdout"] = sha256(holdout)
     file["findings"] += remarks
@@ -152,7 +177,7 @@ def decide(it: Challenge, settings: Settings, policy: str) -> dict[str, Any]:
         known = set(it.earlier.rows.loc[it.earlier.rows["holdout"], "row_id"])
         earlier = fresh & held["row_id"].isin(known).to_numpy()
         before = judge(case.only(earlier), settings.gate, policy) if earlier.any() else None
-        if why := harm_of_new_rows(before, changes.kind(it.paths) == "model"):
+        if why := harm_of_new_rows(before, paths.kind(it.challenger.paths) == "model"):
             stop(file, why)
     if it.seed is not None:
         stop(file, "A new holdout compares with a dummy model only: it needs the owner's override.")

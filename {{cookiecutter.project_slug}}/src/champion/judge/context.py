@@ -1,43 +1,39 @@
 """What the report tells beside the verdict: where both models come from and how they differ."""
 
-import json
 import math
+import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from champion.judge import changes
-from champion.judge.challenge import Challenge, stop
-from champion.judge.champion import output, tracked_data
+from champion.judge import changes, claims
+from champion.judge.challenge import Challenge, Challenger, stop
+from champion.judge.champion import Champion, output
 from champion.judge.commit import HOME, answer, run_commit
 from champion.judge.drift import drift
 from champion.judge.wording import amount
-from champion.project import MODEL, PREDICTIONS, REPORTS
+from champion.project import MODEL
 from champion.settings import Settings
 from champion.workspace import environment, objects
-from champion.workspace.git import git, show
-from champion.workspace.objects import md5, sha256
+from champion.workspace.git import show
+from champion.workspace.objects import sha256
 
 GAP = 3  # standard errors between holdout and cross-validation, beyond which it is remarked
 
 
-def about(tip: str, paths: list[str]) -> dict[str, Any]:
+def about(tip: str, it: Challenger) -> dict[str, Any]:
     """What is known of the challenger without its data."""
-    names = ("params.yaml", "requirements.txt", "dvc.yaml")
-    texts = {name: Path(name).read_text(encoding="utf-8") for name in names}
-    found = read_json(REPORTS / "data.json")
+    texts = {name: it.read(name) for name in ("params.yaml", "requirements.txt", "dvc.yaml")}
     return {
         "challenger": {
-            "commit": git("rev-parse", "HEAD"),
-            "model": {"md5": md5(MODEL), "sha256": sha256(MODEL), "size": MODEL.stat().st_size},
-            "predictions_sha256": sha256(PREDICTIONS),
-            "data": tracked_data(),
+            "commit": it.commit,
+            "model": it.model,
+            "predictions_sha256": sha256(it.predictions),
+            "data": it.data,
         },
         "run": None,
-        "changes": {**changes.described(tip, texts, paths), "data": None},
-        "data_findings": found.get("warnings", []),
+        "changes": {**changes.described(tip, texts, it.paths), "data": None},
+        "data_findings": claims.findings(it.reports, "warnings"),
         "champion": None,
         "cv": None,
         "caps": [],
@@ -56,18 +52,21 @@ def add_comparison(file: dict[str, Any], it: Challenge, settings: Settings) -> N
             "added": len(new) - both, "removed": len(old) - both,
         }  # fmt: skip
         file["drift"] = drift(it.earlier.features, it.rows.features)
-    after = read_json(REPORTS / "cv.json")
     if it.champion is None:
         return
     commit = it.champion.commit
     file["champion"] = {"version": it.champion.version, "commit": commit}
     if not file["metric"]:
         return
-    name = file["metric"]["name"]
-    before = json.loads(show(commit, "reports/cv.json") or "{}")
-    file["cv"] = {"champion": before.get(name), "challenger": after.get(name)}
-    file["findings"] += gap(file)
-    file["explanations"] = explanations(commit)
+    name, reports = file["metric"]["name"], it.challenger.reports
+    before = claims.parsed(show(commit, "reports/cv.json"))
+    after = claims.read(reports / "cv.json")
+    file["cv"] = {
+        "champion": claims.number(before.get(name)),
+        "challenger": claims.number(after.get(name)),
+    }
+    file["findings"] += gap(file, reports)
+    file["explanations"] = explanations(commit, reports)
     file["caps"] = caps(file, it, settings)
     stop_at(file, file["caps"])
 
@@ -81,29 +80,27 @@ def stop_at(file: dict[str, Any], limits: list[dict[str, Any]]) -> None:
             stop(file, f"The {what} is {times}; gate.yaml allows {limit['limit']:g}.")
 
 
-def gap(file: dict[str, Any]) -> list[str]:
+def gap(file: dict[str, Any], reports: Path) -> list[str]:
     """A remark where the holdout and cross-validation disagree beyond chance."""
-    measured = read_json(REPORTS / "holdout.json").get("metrics", {}).get(file["metric"]["name"])
-    each = np.array(read_json(REPORTS / "folds.json").get(file["metric"]["name"], []), float)
-    if not measured or measured["se"] is None or len(each) < 2:
+    measured = claims.holdout(reports, file["metric"]["name"])
+    each = claims.folds(reports, file["metric"]["name"])
+    if not measured or len(each) < 2:
         return []
-    difference = measured["value"] - each.mean()
-    error = math.hypot(measured["se"], each.std(ddof=1) / math.sqrt(len(each)))
-    if not error or abs(difference) <= GAP * error:
+    value, within = measured
+    mean = statistics.fmean(each)
+    error = math.hypot(within, statistics.stdev(each) / math.sqrt(len(each)))
+    if not error or abs(value - mean) <= GAP * error:
         return []
     return [
-        f"{file['metric']['label']} is {amount(measured['value'])} on the holdout and "
-        f"{amount(each.mean())} in cross-validation: the rows differ, or training saw the holdout."
+        f"{file['metric']['label']} is {amount(value)} on the holdout and {amount(mean)} in "
+        "cross-validation: the rows differ, or training saw the holdout."
     ]
 
 
-def explanations(commit: str) -> list[dict[str, Any]]:
+def explanations(commit: str, reports: Path) -> list[dict[str, Any]]:
     """The importance of the features before and after, the largest change first."""
-    texts = (show(commit, "reports/explanation.json"), read_text(REPORTS / "explanation.json"))
-    old, new = (
-        {it["feature"]: it["importance"] for it in json.loads(text or "{}").get("features", [])}
-        for text in texts
-    )
+    old = claims.importances(claims.parsed(show(commit, "reports/explanation.json")))
+    new = claims.importances(claims.read(reports / "explanation.json"))
     found = [
         {"feature": name, "champion": old.get(name), "challenger": new.get(name)}
         for name in dict.fromkeys([*new, *old])
@@ -118,15 +115,21 @@ def caps(file: dict[str, Any], it: Challenge, settings: Settings) -> list[dict[s
     assert model
     found = []
     if limit := settings.gate.max_size:
-        before, after = (path.stat().st_size / 1e6 for path in (objects.find(model), MODEL))
+        before, after = objects.find(model).stat().st_size / 1e6, it.challenger.model["size"] / 1e6
         found.append(cap("size", "size of the model, MB", before, after, limit))
     if limit := settings.gate.max_latency:
-        champion = run_commit(it.champion.commit, tracked_data(), model, anew=True)
-        with tempfile.TemporaryDirectory(dir=HOME) as folder:
-            scored = answer(environment.find(), Path(), Path(folder, "run").absolute(), model=True)
-            before, after = (1000 * run.about["seconds_per_1000"] for run in (champion, scored))
+        before, after = (1000 * each for each in it.challenger.seconds(it.champion))
         found.append(cap("latency", "latency, ms for 1000 rows", before, after, limit))
     return found
+
+
+def seconds(champion: Champion, data: str) -> tuple[float, float]:
+    """What 1,000 predictions take the champion and the working tree's model, on this machine."""
+    model = output(champion.commit, "train", MODEL)
+    before = run_commit(champion.commit, data, model, anew=True)
+    with tempfile.TemporaryDirectory(dir=HOME) as folder:
+        after = answer(environment.find(), Path(), Path(folder, "run").absolute(), model=True)
+        return before.about["seconds_per_1000"], after.about["seconds_per_1000"]
 
 
 def cap(name: str, label: str, before: float, after: float, limit: float) -> dict[str, Any]:
@@ -134,11 +137,3 @@ def cap(name: str, label: str, before: float, after: float, limit: float) -> dic
         "name": name, "label": label, "champion": before, "challenger": after,
         "ratio": after / before, "limit": limit, "passed": after <= limit * before,
     }  # fmt: skip
-
-
-def read_text(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.exists() else ""
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    return json.loads(read_text(path) or "{}")

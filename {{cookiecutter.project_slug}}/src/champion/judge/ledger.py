@@ -103,6 +103,8 @@ def read(commit: str | None) -> Ledger:
             total += size
     if total > LARGEST:
         raise Refusal(f"the ledger holds more than {LARGEST:,} bytes of events.", code=1)
+    if commit and found:
+        orphan.prefetch(commit, found)
     texts = dict(zip(found, orphan.contents(list(found.values())), strict=True))
     ledger = Ledger()
     try:

@@ -11,17 +11,24 @@ import sys
 from pathlib import Path
 
 from champion.errors import Refusal
-from champion.judge import changes, compare, evidence, report
-from champion.judge.challenge import EVIDENCE, decide, other_seed, prepare, refuse_own_metric
-from champion.judge.champion import base
+from champion.judge import compare, evidence, paths, report
+from champion.judge.challenge import (
+    EVIDENCE,
+    Challenger,
+    decide,
+    other_seed,
+    prepare,
+    refuse_own_metric,
+)
+from champion.judge.champion import base, tracked_data
 from champion.judge.commit import HOME
-from champion.judge.context import about, add_comparison
-from champion.project import PREDICTIONS
+from champion.judge.context import about, add_comparison, seconds
+from champion.project import MODEL, PREDICTIONS, REPORTS
 from champion.settings import GATE, Settings
 from champion.workspace import environment
 from champion.workspace.environment import typed
 from champion.workspace.git import attempt, git, show
-from champion.workspace.objects import sha256
+from champion.workspace.objects import described, sha256
 
 OUT = Path("verdict")
 
@@ -40,14 +47,14 @@ def run(args: argparse.Namespace) -> int:
         raise Refusal(
             f"the default branch has moved on: run `{typed('update')}`, then judge again.", code=1
         )
-    paths = changed_paths(tip)
-    policy = args.policy or changes.policy(paths)
+    challenger = working_tree(tip)
+    policy = args.policy or paths.policy(challenger.paths)
     settings = judged_by(tip)
-    known = about(tip, paths)
+    known = about(tip, challenger)
     try:
-        refuse_own_metric(settings.gate, paths)
+        refuse_own_metric(settings.gate, challenger.paths)
         with contextlib.redirect_stdout(sys.stderr):  # progress; the answer is for programs, too
-            it = prepare(tip, paths, other_seed(settings, Settings.of_gate(GATE)))
+            it = prepare(tip, challenger, other_seed(settings, Settings.of_gate(GATE)))
         file = decide(it, settings, policy) | known
         add_comparison(file, it, settings)
     except evidence.Invalid as invalid:
@@ -69,6 +76,14 @@ def check_challenger() -> None:
     done = environment.find().capture("-m", "dvc", "status", "--quiet")
     if done.returncode or not PREDICTIONS.exists():
         raise Refusal(f"the results are not up to date: run `{typed('repro')}`, then judge.")
+
+
+def working_tree(tip: str) -> Challenger:
+    data = tracked_data()
+    return Challenger(
+        git("rev-parse", "HEAD"), changed_paths(tip), data, PREDICTIONS, REPORTS, described(MODEL),
+        lambda name: Path(name).read_text(encoding="utf-8"), lambda it: seconds(it, data),
+    )  # fmt: skip
 
 
 def changed_paths(tip: str) -> list[str]:

@@ -113,9 +113,12 @@ def as_markdown(file: dict[str, Any], base: str) -> str:
 
     base : the address of the folder of the figures
     """
-    word, merge = file["verdict"], file["merge"]
+    word, holds, override = file["verdict"], file.get("holds") or [], file.get("override")
+    merge = bool(override) or (file["merge"] and not holds)
     title = headline(file) if word != "invalid" else "Invalid: the models cannot be compared"
-    why = " ".join(prose(reason) for reason in file["reasons"][:MOST_NOTES])
+    why = " ".join(prose(reason) for reason in [*holds, *file["reasons"]][:MOST_NOTES])
+    if override:
+        why = f"{code(override['by'])} overrides the judge: {prose(override['reason'])} {why}"
     owned = (file["changes"] or {}).get("owner_paths")
     parts = [
         f"### {STOPPED if word in WINNING and not merge else MARKS[word]} {prose(title)}",
@@ -123,6 +126,7 @@ def as_markdown(file: dict[str, Any], base: str) -> str:
         owned
         and f"⚠️ **Changes how models are judged or run**, for an owner to review: "
         f"{codes(owned, 4)}.",
+        errors(file),
         compared(file),
         picture(file, base),
         next_step(file),
@@ -228,18 +232,28 @@ def value(it: str | None) -> str:
     return "" if it is None else code(it)
 
 
+def errors(file: dict[str, Any]) -> str:
+    """What the data must not have."""
+    rows = [found(it) for it in file["data_findings"] if it["level"] == "error"]
+    return table(["column", "rows", "error", "first rows"], rows, numbers=False)
+
+
+def found(it: dict[str, Any]) -> list[str]:
+    first = ", ".join(f"{row:,}" for row in it["rows"] or [])
+    more = ", …" if first and (it["count"] or 0) > len(it["rows"]) else ""
+    count = f"{it['count']:,}" if it["count"] else ""
+    return [code(it["column"] or "(table)"), count, prose(it["message"] or ""), first + more]
+
+
 def data(file: dict[str, Any], rows: dict[str, int | None] | None) -> str:
     """What became of the data; their drift only if they changed."""
-    count = len(file["data_findings"])
+    count = sum(it["level"] != "error" for it in file["data_findings"])
     warned = f"{count:,} warning{'s' * (count != 1)}" if count else ""
     told = ""
     if rows:
         before, after, added, removed = (f"{rows[key] or 0:,}" for key in rows)
         told = f"{before} → {after} rows, {added} added, {removed} removed"
-    findings = [
-        [code(it["column"] or "(table)"), f"{it['count'] or 0:,}", prose(it["message"] or "")]
-        for it in file["data_findings"]
-    ]
+    findings = [found(it) for it in file["data_findings"] if it["level"] != "error"]
     drift = [
         [code(it["column"]), prose(it["measure"] or ""), level(it["value"], None)]
         for it in file["drift"]
@@ -247,7 +261,7 @@ def data(file: dict[str, Any], rows: dict[str, int | None] | None) -> str:
     ]
     return fold(
         f"Data ({', '.join(filter(None, [told, warned]))})",
-        table(["column", "rows", "warning"], findings, numbers=False),
+        table(["column", "rows", "warning", "first rows"], findings, numbers=False),
         table(["column", "drift by", "value"], drift, numbers=False),
         told and "The champion was scored again on the new holdout.",
     )

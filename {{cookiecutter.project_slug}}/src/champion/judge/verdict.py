@@ -121,6 +121,22 @@ def decide(main: Difference, anchor: Difference, alpha: float, margin: float) ->
     return "worse" if main.delta + main.reach(HARM) < 0 else "inconclusive"
 
 
+def restated(file: dict[str, Any], look: int, merges: int) -> dict[str, Any]:
+    """The same verdict as another look than it was thought to be.
+
+    The level of the tests is the same at every look, so that only a budget that is used up by now
+    makes a difference.
+    """
+    budget = {**file["budget"], "look": look, "merges": merges}
+    again = {**file, "budget": budget}
+    again["findings"] = [it for it in file["findings"] if it != nearly_used_up(file["budget"])]
+    again["findings"] += filter(None, [nearly_used_up(budget)])
+    if used_up(budget) and file["verdict"] != "equivalent" and not used_up(file["budget"]):
+        again |= {"verdict": "inconclusive", "merge": False}
+        again["reasons"] = list(reasons(again, ""))
+    return again
+
+
 def rows_for(target: float, smallest: float, rows: int) -> int | None:
     """How many rows a difference of `target` needs to be seen with 80 % power."""
     if not target > 0 or not smallest / target < MOST_TIMES:

@@ -25,7 +25,7 @@ SHAPE: dict[str, Any] = {
     "metric": {**COMPARED, "p_better": float, "dummy": float, "lower_against_anchor": float},
     "budget": {
         "look": int, "max_looks": int, "merges": int, "max_merges": int, "alpha": float,
-        "holdout": str,
+        "holdout": str, "spent": bool,
     },
     "resolution": {"mde80": float, "target": float, "rows": int, "rows_for_target": int},
     "guards": [{**COMPARED, "passed": bool}],
@@ -39,7 +39,7 @@ SHAPE: dict[str, Any] = {
         "commit": str, "model": {"md5": str, "sha256": str, "size": int},
         "predictions_sha256": str, "data_sha256": str, "data": str,
     },
-    "run": {"id": int, "attempt": int, "url": str},
+    "run": {"id": int, "attempt": int, "url": str, "artifact": str},
     "changes": {
         "paths": [str], "owner_paths": [str], "params": [{"key": str, **PAIR}],
         "data": {"champion_rows": int, "challenger_rows": int, "added": int, "removed": int},
@@ -47,12 +47,13 @@ SHAPE: dict[str, Any] = {
     },
     "findings": [str],
     "data_findings": [
-        {"level": str, "column": str, "check": str, "count": int, "share": float, "message": str}
+        {"level": str, "column": str, "check": str, "count": int, "share": float,
+         "rows": [int], "message": str}
     ],
     "drift": [{"column": str, "measure": str, "value": float}],
     "explanations": [{"feature": str, "champion": float, "challenger": float}],
     "cv": {"champion": float, "challenger": float},
-    "figures": [str],
+    "figures": [str], "holds": [str], "override": {"by": str, "reason": str},
 }  # fmt: skip
 
 

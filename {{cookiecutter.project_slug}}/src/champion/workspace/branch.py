@@ -9,9 +9,10 @@ the folder as it is, and the next one starts from there.
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from champion.errors import Refusal
@@ -38,7 +39,10 @@ def tracking(remote: str = "origin") -> str:
 
 
 def prepare(
-    online: bool = True, remote: str = "origin", known: dict[str, str] | None = None
+    online: bool = True,
+    remote: str = "origin",
+    known: dict[str, str] | None = None,
+    bring: bool = True,
 ) -> None:
     """Make the worktree, new or from the remote's branch, and bring its files.
 
@@ -46,6 +50,7 @@ def prepare(
     ----------
     online : ask the remote; else what Git has fetched already is taken.
     known : the remote's branches, if they were just asked for.
+    bring : its files, too; what only adds to the branch does without.
     """
     tip = fetch(remote, known) if online else resolve(tracking(remote))
     here = resolve(LOCAL)
@@ -55,7 +60,7 @@ def prepare(
     elif not here and tip:
         git("update-ref", LOCAL, tip)
     attach()
-    for commit in filter(None, (here, tip)):
+    for commit in filter(None, (here, tip) if bring else ()):
         fill(commit)
     if tip:
         record(tip)
@@ -162,9 +167,40 @@ def drop(name: str) -> None:
 
 def fill(commit: str) -> None:
     """Bring the objects of a commit that the folder lacks, each complete or not at all."""
-    missing = [n for n in stored(commit) if OBJECT.fullmatch(n) and not (FOLDER / n).exists()]
-    if not missing:
+    extract_objects(commit, FOLDER / "files/md5")
+
+
+def extract_objects(commit: str, folder: Path) -> None:
+    """Write all objects of a commit into a folder that has DVC's form; what is there stays."""
+    places = {name: folder / name.removeprefix("files/md5/")
+              for name in stored(commit) if OBJECT.fullmatch(name)}  # fmt: skip
+    extract(commit, {name: path for name, path in places.items() if not path.exists()})
+
+
+def take(wanted: Mapping[str, Path]) -> str:
+    """Write objects of the branch, named by their hashes, where they are wanted; say why not."""
+    tip = resolve(tracking()) or resolve(LOCAL)
+    try:
+        tip = tip or fetch()
+    except Refusal as refusal:
+        return str(refusal)
+    files = {f"files/md5/{name[:2]}/{name[2:]}": path for name, path in wanted.items()}
+    for name, path in files.items():
+        if (FOLDER / name).exists():  # it may not be sent yet
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(FOLDER / name, path)
+    if tip:
+        there = stored(tip)
+        left = {name: path for name, path in files.items() if name in there and not path.exists()}
+        extract(tip, left)
+    return "" if tip else f"there is no branch {BRANCH}"
+
+
+def extract(commit: str, wanted: Mapping[str, Path]) -> None:
+    """Write files of a commit, each complete or not at all."""
+    if not wanted:
         return
+    orphan.prefetch(commit, wanted)
     SCRATCH.mkdir(parents=True, exist_ok=True)
     command = ["git", "cat-file", "--batch"]
     with (
@@ -175,7 +211,7 @@ def fill(commit: str) -> None:
     ):
         assert process.stdin is not None
         assert process.stdout is not None
-        for name in missing:
+        for name, target in wanted.items():
             process.stdin.write(f"{commit}:{name}\n".encode())
             process.stdin.flush()
             kind, _, size = process.stdout.readline().decode().strip().rpartition(" ")
@@ -190,8 +226,8 @@ def fill(commit: str) -> None:
                         raise Refusal(f"{name} of {BRANCH} cannot be read: run `git fsck`.", code=1)
                     left -= file.write(chunk)
             process.stdout.read(1)
-            (FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(part, FOLDER / name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(part, target)
 
 
 def add_commit(parent: str | None, new: dict[str, int]) -> str:

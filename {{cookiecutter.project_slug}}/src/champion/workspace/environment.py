@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from champion.errors import Refusal
 
 VENV = Path(".venv")
 LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-storage.txt")
+LEAN = {"train": LOCKS, "judge": ("requirements.txt", "requirements-storage.txt")}
 CHATTER = (" + ", " - ", " ~ ", "  Using", "  Down", "Requirement already", "Looking in")
 WINDOWS = os.name == "nt"
 # Git sets these for its hooks; they would point other Git commands at the wrong index or folder.
@@ -106,7 +108,7 @@ def typed(verb: str, make: str = "", plain: str = "") -> str:
     return f"{program} {verb} {plain}".strip()
 
 
-def make() -> Environment:
+def make(locks: Sequence[str] = LOCKS) -> Environment:
     """Make `.venv` and install the locks, if that is not done yet.
 
     Raises
@@ -123,9 +125,10 @@ def make() -> Environment:
         raise Refusal(".venv was made but its Python does not run: remove it and try again.")
     version, site = found
     stamp = VENV / "champion.stamp"
-    if not stamp.exists() or stamp.read_text() != fingerprint(version):
-        install(environment, [name for name in LOCKS if Path(name).exists()])
-        stamp.write_text(fingerprint(version))
+    mark = fingerprint(version, locks)
+    if not stamp.exists() or stamp.read_text() != mark:
+        install(environment, [name for name in locks if Path(name).exists()])
+        stamp.write_text(mark)
     add_source(site)
     return environment
 
@@ -142,10 +145,10 @@ def probe(environment: Environment) -> tuple[str, str] | None:
     return None if done.returncode else (version, site)
 
 
-def fingerprint(version: str) -> str:
+def fingerprint(version: str, locks: Sequence[str]) -> str:
     """What the environment was made from."""
     digest = hashlib.sha256(version.encode())
-    for name in LOCKS:
+    for name in locks:
         if Path(name).exists():
             digest.update(name.encode() + b"\0" + Path(name).read_bytes())
     return digest.hexdigest()

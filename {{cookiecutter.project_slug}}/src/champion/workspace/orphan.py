@@ -8,11 +8,11 @@ import random
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from champion.errors import Refusal
-from champion.workspace.git import attempt, git, identity, reason, variables
+from champion.workspace.git import attempt, config, git, identity, reason, variables
 
 SCRATCH = Path(".dvc/tmp")
 
@@ -31,6 +31,17 @@ def hashes(paths: Sequence[Path]) -> list[str]:
     """Write files as Git's objects, as they are; return their hashes."""
     listed = "".join(f"{path.as_posix()}\n" for path in paths)
     return git("hash-object", "-w", "--no-filters", "--stdin-paths", text=listed).split()
+
+
+def prefetch(commit: str, paths: Collection[str]) -> None:
+    """Bring files of a commit at once, where a clone without them would bring one by one."""
+    if config("remote.origin.promisor") != "true":
+        return
+    wanted = set(paths)
+    entries = (line.partition("\t") for line in git("ls-tree", "-r", "-z", commit).split("\0"))
+    names = [head.split()[2] for head, _, path in entries if path in wanted]
+    flags = ("--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none", "--stdin")
+    git("-c", "fetch.negotiationAlgorithm=noop", "fetch", *flags, "origin", text="\n".join(names))
 
 
 def contents(objects: Sequence[str]) -> list[bytes]:

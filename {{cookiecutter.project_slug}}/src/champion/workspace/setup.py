@@ -15,6 +15,12 @@ POINTER = Path(f"{RAW}.dvc")
 PULLING = Path(".dvc/tmp/champion-pulling")  # there while a pull is under way, or was killed
 
 
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--only", choices=environment.LEAN, help="only an environment: to train, or to judge"
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     here = tuple(sys.version_info[:2])
     if here < NEEDED:
@@ -22,6 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
             f"Python {NEEDED[0]}.{NEEDED[1]} or newer is needed, this is {here[0]}.{here[1]}: "
             "run this with a newer one."
         )
+    if arguments.only:
+        environment.make(environment.LEAN[arguments.only])
+        return 0
     check_repository()
     env = environment.make()
     fresh = not described()

@@ -1,0 +1,85 @@
+"""Everything that judge.yml writes: the ledger, the objects, dvc.lock, the gate, the report.
+
+Runs with the right to write, so what it reads of the job before is checked again. A step that was
+killed can be run again: what is recorded already is taken as it is.
+"""
+
+import os
+from pathlib import Path
+
+from champion.ci import gate
+from champion.ci.api import Api
+from champion.ci.judged import PROBLEM, VERDICT
+from champion.ci.outputs import write_output, write_summary
+from champion.ci.subject import Subject, event
+from champion.markdown import clean, prose
+
+REPORT = Path(".champion/report.md")
+
+
+def begin(api: Api) -> int:
+    """Step `begin`: training has started, the commit waits for its verdict."""
+    sha = event()["workflow_run"]["head_sha"]
+    if any(status.verdict for status in gate.statuses(api, sha)[:1]):
+        print(f"{sha[:10]} has a verdict: it stays until there is another one.")
+    else:
+        gate.post(api, sha, "pending", "Waiting for training")
+    return 0
+
+
+def publish(api: Api) -> int:
+    """Step `publish`."""
+    subject = Subject.of_job()
+    if subject is None:
+        return lost(api)
+    if subject.step == "queue":
+        from champion.ci.queue import settle
+
+        settle(subject)
+    elif subject.step == "judge" and VERDICT.exists():
+        from champion.ci.record import record
+
+        return tell(subject, record(api, subject))
+    elif subject.step == "judge":
+        why = PROBLEM.read_text(encoding="utf-8") if PROBLEM.exists() else "the judge broke"
+        subject.settle(f"{clean(why, 300)} Re-run it once that is put right.")
+    if subject.state == "success":
+        gate.post(api, subject.sha, subject.state, subject.why)
+    else:
+        gate.post_reason(api, subject.sha, subject.state, subject.why)
+    return tell(subject, settled(subject))
+
+
+def lost(api: Api) -> int:
+    """The job before found nothing: no pull request has the commit, or it broke."""
+    if os.environ["SCORED"] != "success" and (followed := event().get("workflow_run")):
+        gate.settle(api, followed["head_sha"], "the judge broke: re-run it, see its log")
+        return 1
+    return 0
+
+
+def settle(api: Api) -> int:
+    """Step `settle`, after everything: whatever happened, no commit stays pending."""
+    subject, followed = Subject.of_job(), event().get("workflow_run")
+    sha = subject.sha if subject else followed["head_sha"] if followed else ""
+    if sha and not (subject and subject.state == "pending"):
+        gate.settle(api, sha, "the judge broke: re-run it, see its log")
+    return 0
+
+
+def settled(subject: Subject) -> str:
+    """The report where there is no verdict."""
+    marks = {"success": "⚪", "pending": "⏳", "failure": "🚫"}
+    text = subject.why if subject.state == "success" else f"{gate.NOT_JUDGED}{subject.why}"
+    return f"### {marks[subject.state]} {prose(text)}\n"
+
+
+def tell(subject: Subject, text: str) -> int:
+    """Show the report on the page of the run, and leave it for the comment."""
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text(text, encoding="utf-8")
+    write_summary(text)
+    if subject.pull:
+        write_output("pull", str(subject.pull))
+        write_output("report", str(REPORT))
+    return 0

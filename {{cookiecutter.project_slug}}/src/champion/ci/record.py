@@ -1,0 +1,175 @@
+"""Record a verdict, once; store what it lets through; give the commit its status.
+
+In this order, so that whatever is killed in between leaves no status without its record.
+"""
+
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from champion.ci import gate
+from champion.ci.api import Api
+from champion.ci.judged import JUDGED, LOCK, OBJECTS, SKETCH, VERDICT
+from champion.ci.subject import Subject
+from champion.errors import Refusal
+from champion.judge import budget, events, ledger, report
+from champion.judge.ledger import Entry, Ledger
+from champion.judge.verdict import restated
+from champion.judge.verdict_file import read
+from champion.workspace import branch, environment, orphan, remote
+from champion.workspace.git import git, show
+from champion.workspace.objects import CACHE, md5
+from champion.workspace.remote import last_words
+from champion.workspace.storage import TRANSFER
+
+BOT = "github-actions[bot]"
+MAIL = "41898282+github-actions[bot]@users.noreply.github.com"
+
+
+def record(api: Api, subject: Subject) -> str:
+    """Do all of it; return the report."""
+    git("config", "user.name", BOT)
+    git("config", "user.email", MAIL)
+    file = read(VERDICT)
+    if file["challenger"]["commit"] != subject.sha:
+        raise Refusal("the verdict is of another commit than the one that was asked for.", code=1)
+    file["run"] = {
+        "id": int(os.environ["GITHUB_RUN_ID"]), "attempt": int(os.environ["GITHUB_RUN_ATTEMPT"]),
+        "url": gate.here(), "artifact": os.environ.get("ARTIFACT") or None,
+    }  # fmt: skip
+    by = subject.by or None
+    event = ledger.append("verdict", key_of(file, subject), lambda it: entry(it, file), by)
+    print(f"Event {event.number} of the ledger: {event.body['verdict']}")
+    file = event.body
+    if subject.policy == "override":
+        body = {"commit": subject.sha, "reason": subject.reason, "verdict": event.number}
+        key = f"override/{subject.sha}/{event.number}"
+        ledger.append("override", key, lambda _: Entry(body), by)
+        file |= {"override": {"by": subject.by, "reason": subject.reason}}
+        text = f"Override by {subject.by}: {subject.reason}"
+    else:
+        file |= {"holds": subject.holds}
+        text = report.headline(file)
+    allowed = subject.policy == "override" or (file["merge"] and not subject.holds)
+    head = subject.sha
+    if allowed and LOCK.exists():
+        store()
+        head, hold = adopt(subject)
+        if hold:
+            file["holds"] = [hold]
+            allowed = False
+    gate.post(api, head, "success" if allowed else "failure", text if allowed else held(file, text))
+    if head != subject.sha:
+        gate.post(api, subject.sha, "failure", f"Its dvc.lock is stale: judged as {head[:10]}")
+    base = (
+        f"{os.environ['GITHUB_SERVER_URL']}/{api.name}/raw/{ledger.BRANCH}/files/{event.number:06}"
+    )
+    return report.as_markdown(file, base)
+
+
+def held(file: dict[str, Any], text: str) -> str:
+    return file["holds"][0] if file["merge"] and file["holds"] else text
+
+
+def key_of(file: dict[str, Any], subject: Subject) -> str:
+    """What names a verdict: the same commit, predictions, policy and champion are judged once."""
+    said = file["challenger"]["predictions_sha256"]
+    what = f"{said[:16]}/{((file['champion'] or {}).get('commit') or 'none')[:12]}" if said else ""
+    what = what or f"run/{subject.run['id']}.{subject.run['attempt']}"
+    return f"verdict/{subject.sha}/{subject.policy}/{what}"
+
+
+def entry(held: Ledger, file: dict[str, Any]) -> Entry:
+    """The verdict as this ledger lets it be: its look, and whether that was spent before."""
+    file = dict(file)
+    holdouts = {}
+    if file["budget"]:
+        holdout = file["budget"]["holdout"]
+        sketch = events.parsed(SKETCH.read_bytes())
+        holdouts = {holdout: sketch}
+        if before := same_question(held, file):
+            stands = budget.Budget(before["budget"]["look"], before["budget"]["merges"])
+            file["budget"] = {**file["budget"], "spent": False}
+        else:
+            stands = budget.count(held.looks(), sketch)
+        file = restated(file, stands.look, stands.merges)
+    figures = {}
+    if report.drawn(file):
+        with tempfile.TemporaryDirectory() as folder:
+            report.draw(file, Path(folder, report.FIGURE))
+            figures = {report.FIGURE: Path(folder, report.FIGURE).read_bytes()}
+    return Entry(file, figures, holdouts)
+
+
+def same_question(held: Ledger, file: dict[str, Any]) -> dict[str, Any] | None:
+    """The verdict that asked the same of the same rows before: asking again tells nothing new."""
+
+    def asked(body: dict[str, Any]) -> tuple[Any, ...]:
+        return (
+            body["budget"]["holdout"],
+            (body["challenger"] or {}).get("predictions_sha256"),
+            (body.get("champion") or {}).get("commit"),
+        )
+
+    spent = (event.body for event in held.events if event.spent)
+    return next((body for body in spent if asked(body) == asked(file)), None)
+
+
+def store() -> None:
+    """Send the new objects to the remote; what is there already stays.
+
+    Raises
+    ------
+    Refusal : the remote does not take them, or one is not what its name says.
+    """
+    new = {path.relative_to(OBJECTS): path for path in sorted(OBJECTS.glob("*/*"))}
+    for name, path in new.items():
+        digest = "".join(name.parts).removesuffix(".dir")
+        if not re.fullmatch("[0-9a-f]{32}", digest) or md5(path) != digest:
+            raise Refusal(f"the object {name} is not what its hash says.", code=1)
+    if not new:
+        return
+    on_branch = remote.on_branch()
+    if on_branch:
+        branch.prepare(bring=False)
+    folder = branch.FOLDER / "files/md5" if on_branch else CACHE
+    for name, path in new.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if not (folder / name).exists():
+            os.link(path, folder / name)
+    if on_branch:
+        print(f"Stored {branch.counted(branch.send())}")
+        return
+    names = ["".join(name.parts) for name in new]
+    done = environment.find().capture("-c", TRANSFER, "push", *names)
+    if done.returncode:
+        raise Refusal(f"the remote did not take the files: {last_words(done)}", code=1)
+
+
+def adopt(subject: Subject) -> tuple[str, str]:
+    """Commit the judged dvc.lock and reports to the branch where it has others.
+
+    Returns
+    -------
+    The commit that is judged now, and what its author has to do; empty where nothing is left.
+    """
+    files = {path.relative_to(JUDGED).as_posix(): path.read_bytes()
+             for path in (LOCK, *sorted((JUDGED / "reports").glob("*.json")))}  # fmt: skip
+    stale = {name: content for name, content in files.items()
+             if show(subject.sha, name).encode() != content}  # fmt: skip
+    if not stale:
+        return subject.sha, ""
+    run = os.environ["GITHUB_RUN_ID"]
+    command = f"gh run download {run} --repo {os.environ['GITHUB_REPOSITORY']} --name lock"
+    if not subject.branch:
+        return subject.sha, f"Its dvc.lock is not the judged one: {command}, then commit and push."
+    commit = orphan.add_commit(subject.sha, orphan.store(stale), "Take the judged dvc.lock")
+    done = orphan.push(commit, subject.branch)
+    if not done.returncode:
+        print(f"Committed the judged dvc.lock to {subject.branch}: {commit[:10]}")
+        return commit, ""
+    if orphan.outrun(done):
+        return subject.sha, "The branch has moved on: its newest commit will be judged."
+    return subject.sha, f"Its dvc.lock is not the judged one: {command}, then commit and push."

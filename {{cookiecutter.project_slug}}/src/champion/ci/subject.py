@@ -1,0 +1,308 @@
+"""What a run of judge.yml is about: which commit of which pull request, and how far it may go.
+
+Runs before anything is installed: standard library only. The event says which run of train.yml has
+ended; everything else is asked of the API or of Git, never read from what that run left.
+"""
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from champion.ci import owners
+from champion.ci.api import Api, NotFound
+from champion.ci.artifact import FOLDER, NAME, Hostile, download, unpack
+from champion.ci.outputs import write_output
+from champion.errors import Refusal
+from champion.judge.paths import OWNED, matching, policy, trains
+from champion.workspace.environment import typed
+from champion.workspace.git import git, resolve, show
+
+TRAIN = ".github/workflows/train.yml"
+ENDED = {
+    "cancelled": "training was cancelled or ran out of time: start it again",
+    "timed_out": "training ran out of time: start it again",
+    "startup_failure": "train.yml is not valid",
+}
+QUEUED = re.compile(r"gh-readonly-queue/.+/pr-(\d+)-[0-9a-f]{40}")
+LOCKED_MODEL = re.compile(r"- path: model\.skops\n +hash: md5\n +md5: ([0-9a-f]{32})")
+PRODUCTION = "refs/tags/model#production#*"
+
+
+@dataclass
+class Subject:
+    """What is judged.
+
+    Parameters
+    ----------
+    sha : the commit that gets the status.
+    state, why : of the status, where that is known already; else empty.
+    step : what is left to do: judge, queue (only compare with the ledger), or nothing.
+    pull : the number of the pull request.
+    branch : the branch of a pull request of this repository; empty of a fork's.
+    run : id, attempt and address of the run of train.yml.
+    policy : improve, maintain or override.
+    by, reason : who asked for another policy than the usual one, and why.
+    holds : why it must not be merged, whatever the verdict.
+    """
+
+    sha: str = ""
+    state: str = ""
+    why: str = ""
+    step: str = ""
+    pull: int = 0
+    branch: str = ""
+    run: dict[str, Any] = field(default_factory=dict)
+    policy: str = "improve"
+    by: str = ""
+    reason: str = ""
+    paths: list[str] = field(default_factory=list)
+    holds: list[str] = field(default_factory=list)
+
+    def settle(self, why: str, state: str = "failure") -> "Subject":
+        """It is not judged: the status is known."""
+        self.state, self.why, self.step = state, why, ""
+        return self
+
+    @classmethod
+    def of_job(cls) -> "Subject | None":
+        """What the job before found; None if it found nothing, or broke."""
+        text = os.environ.get("SUBJECT", "")
+        return cls(**json.loads(text)) if text else None
+
+
+def run(api: Api) -> int:
+    """Step `find`."""
+    subject = find(api, event())
+    if subject:
+        print(f"{subject.step or subject.state}: {subject.why or subject.sha}")
+        write_output("subject", json.dumps(asdict(subject)))
+        write_output("step", subject.step)
+    else:
+        print("No open pull request into the default branch has this commit: nothing to do.")
+    return 0
+
+
+def event() -> dict[str, Any]:
+    """The event that started this workflow."""
+    found: dict[str, Any] = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text())
+    return found
+
+
+def find(api: Api, event: dict[str, Any]) -> Subject | None:
+    """Find the pull request, and decide whether its model is to be judged."""
+    if os.environ["GITHUB_EVENT_NAME"] == "workflow_dispatch":
+        return by_hand(api, event)
+    followed = event["workflow_run"]
+    if followed["path"].partition("@")[0] != TRAIN:
+        raise Refusal(f"{followed['path'][:100]!r} calls itself train, and is not {TRAIN}.", code=1)
+    if followed["event"] == "merge_group":
+        return queued(api, followed)
+    pull = pull_of(api, followed, event["repository"]["default_branch"])
+    if not pull:
+        return None
+    subject = started(pull, followed, api.name)
+    conclusion = followed["conclusion"]
+    if conclusion == "action_required":
+        return subject.settle("a maintainer has to approve the run of train", "pending")
+    if conclusion not in ("success", "failure"):
+        return subject.settle(ENDED.get(conclusion, f"training ended as {conclusion}"))
+    return examined(api, pull, subject, conclusion == "success")
+
+
+def pull_of(api: Api, followed: dict[str, Any], base: str) -> dict[str, Any] | None:
+    """The open pull request into the default branch that has a run's commit as its head."""
+    owner = (followed["head_repository"] or {}).get("owner", {}).get("login", "")
+    head = f"{owner}:{followed['head_branch']}"
+    found = api.pages("pulls", state="open", base=base, head=head)
+    sha = followed["head_sha"]
+    return next((pull for pull in found if pull["head"]["sha"] == sha), None)
+
+
+def started(pull: dict[str, Any], followed: dict[str, Any], name: str) -> Subject:
+    repository = (pull["head"]["repo"] or {}).get("full_name")
+    return Subject(
+        sha=pull["head"]["sha"],
+        pull=pull["number"],
+        branch=pull["head"]["ref"] if repository == name else "",
+        run={
+            "id": followed["id"],
+            "attempt": followed["run_attempt"],
+            "url": followed["html_url"],
+        },
+    )
+
+
+def by_hand(api: Api, event: dict[str, Any]) -> Subject:
+    """What a person asks for: judge again, or by another policy.
+
+    Raises
+    ------
+    Refusal : there is no such pull request, it was not trained, or the person may not.
+    """
+    asked = event["inputs"]
+    wanted, reason = asked["policy"], (asked.get("reason") or "").strip()
+    number = str(asked["pull_request"]).strip().removeprefix("#")
+    if not re.fullmatch(r"[0-9]{1,9}", number):
+        raise Refusal("pull_request must be the number of a pull request, such as 7.")
+    pull = api.get(f"pulls/{number}")
+    if pull["state"] != "open" or pull["base"]["ref"] != event["repository"]["default_branch"]:
+        raise Refusal(f"#{number} is no open pull request into the default branch.", code=1)
+    runs = api.pages(
+        "actions/workflows/train.yml/runs", "workflow_runs", head_sha=pull["head"]["sha"]
+    )
+    ended = [run for run in runs if run["status"] == "completed" and run["event"] != "merge_group"]
+    if not ended:
+        raise Refusal(f"train has not run for #{number}'s newest commit: start it first.", code=1)
+    latest = max(ended, key=lambda run: (run["run_started_at"], run["id"]))
+    subject = started(pull, latest, api.name)
+    subject.by = os.environ["GITHUB_TRIGGERING_ACTOR"]
+    if wanted in ("maintain", "override"):
+        if not reason:
+            raise Refusal(f"policy {wanted} needs a reason: it is recorded.")
+        subject.policy, subject.reason = wanted, reason[:400]
+    if wanted == "override":
+        for who in {subject.by, os.environ["GITHUB_ACTOR"]}:
+            if not owners.is_owner(api, who, list(OWNED)):
+                raise Refusal(f"{who} is no owner of gate.yaml (CODEOWNERS), who may override.", 1)
+    return examined(api, pull, subject, latest["conclusion"] == "success")
+
+
+def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> Subject:
+    """Settle what needs no judge; fetch what training left for the rest."""
+    if pull["draft"]:
+        return subject.settle("draft, not judged: mark it as ready for review")
+    tip = git("rev-parse", "HEAD")  # the default branch's: this workflow runs on it
+    git(
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        "--filter=blob:none",
+        "origin",
+        f"refs/pull/{subject.pull}/head",
+    )
+    if not resolve(subject.sha):
+        return subject.settle("the branch has moved on: its newest commit will be judged")
+    comparison = api.get(f"compare/{tip}...{subject.sha}", per_page=1)
+    if comparison["status"] not in ("ahead", "identical"):
+        return subject.settle(
+            f"the default branch has moved on: update the branch ({typed('update')})"
+        )
+    if model := pending():
+        return subject.settle(
+            f"promotion pending: the merged model {model[:10]} is not in production yet"
+        )
+    subject.paths = changed(tip, subject.sha)
+    owned = matching(subject.paths, OWNED)
+    if owned and subject.policy != "override" and not owners.agreed(api, pull, owned):
+        subject.holds.append(
+            "It changes how models are judged or run: an owner (CODEOWNERS) has to approve it, then "
+            "re-run judge."
+        )
+    if not trains(subject.paths):
+        return unchanged(subject, passed)
+    if subject.policy == "improve":
+        subject.policy = policy(subject.paths)
+    try:
+        there = fetch(api, subject.run["id"])
+    except Hostile as hostile:
+        return subject.settle(str(hostile))
+    if not there:
+        return subject.settle("training left no results: start it again")
+    if passed or (FOLDER / "reports/data.json").exists():
+        subject.step = "judge"
+        return subject
+    return subject.settle("the checks of the branch failed: see train")
+
+
+def unchanged(subject: Subject, passed: bool) -> Subject:
+    """Nothing changed that reaches the model."""
+    if not passed:
+        return subject.settle("the checks of the branch failed: see train")
+    if subject.holds:
+        return subject.settle(subject.holds[0])
+    return subject.settle("No change: nothing that reaches the model", "success")
+
+
+def changed(before: str, after: str) -> list[str]:
+    """The paths that differ between two commits."""
+    listed = git("diff", "--name-only", "--no-renames", "-z", before, after)
+    return sorted(filter(None, listed.split("\0")))
+
+
+def pending() -> str:
+    """The default branch's model, where it was merged and was never promoted."""
+    if not (tags := git("for-each-ref", "--format=%(refname)", PRODUCTION).split()):
+        return ""  # before the first promotion the default branch's model is the champion
+    promoted = git("for-each-ref", "--format=%(refname)", "refs/tags/model@v*").split()
+    known = {model_of(tag) for tag in (*promoted, *tags)}
+    model = model_of("HEAD")
+    return "" if model in known else model
+
+
+def model_of(reference: str) -> str:
+    """The hash of a commit's model; empty if it has none."""
+    found = LOCKED_MODEL.search(show(f"{reference}^{{commit}}", "dvc.lock"))
+    return found[1] if found else ""
+
+
+def fetch(api: Api, run_id: int) -> bool:
+    """Fetch and check what a run of train.yml left; False if there is nothing.
+
+    Raises
+    ------
+    Hostile : it is not what it should be.
+    """
+    listed = api.pages(f"actions/runs/{run_id}/artifacts", "artifacts")
+    kept = [it["id"] for it in listed if it["name"] == NAME and not it["expired"]]
+    if not kept:
+        return False
+    archive = FOLDER.with_suffix(".zip")
+    try:
+        with api.open(f"actions/artifacts/{max(kept)}/zip") as source:
+            download(source, archive)
+    except NotFound:
+        return False
+    unpack(archive, FOLDER)
+    archive.unlink()
+    return True
+
+
+def queued(api: Api, followed: dict[str, Any]) -> Subject:
+    """A commit of the merge queue: nothing is trained or spent on it."""
+    subject = Subject(sha=followed["head_sha"])
+    subject.run = {
+        "id": followed["id"],
+        "attempt": followed["run_attempt"],
+        "url": followed["html_url"],
+    }
+    named = QUEUED.fullmatch(followed["head_branch"] or "")
+    if followed["conclusion"] != "success" or not named:
+        return subject.settle("the queue's run of train did not succeed")
+    subject.pull = int(named[1])
+    tip = git("rev-parse", "HEAD")
+    git("fetch", "--quiet", "--no-tags", "--filter=blob:none", "origin", subject.sha)
+    head = api.get(f"pulls/{subject.pull}")["head"]["sha"]
+    git(
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        "--filter=blob:none",
+        "origin",
+        f"refs/pull/{subject.pull}/head",
+    )
+    if trains(changed(head, subject.sha)):
+        return subject.settle(
+            "the default branch has moved on: update the branch, then queue it again"
+        )
+    subject.paths = changed(tip, subject.sha)
+    if not trains(subject.paths):
+        return subject.settle("No change: nothing that reaches the model", "success")
+    if model := pending():
+        return subject.settle(
+            f"promotion pending: the merged model {model[:10]} is not in production yet"
+        )
+    subject.step = "queue"
+    return subject

@@ -1,0 +1,47 @@
+"""What changed paths can have changed, and which policy that asks for. Standard library only."""
+
+from collections.abc import Iterable
+from fnmatch import fnmatch
+
+# What the pipeline writes says nothing of what a person changed.
+RESULTS = ("dvc.lock", "reports/*")
+DATA = ("data/raw.dvc", "data/raw/*")
+LOCKED = ("requirements*.txt", "pyproject.toml", ".dvc/config")
+HARMLESS = ("*.md", "LICENSE", "docs/*", "deploy/*", "tests/*", "notebooks/*", ".gitignore",
+            ".gitattributes", ".dvcignore", ".pre-commit-config.yaml", "Makefile",
+            "src/champion/serve/*", "src/champion/monitor/*", "src/champion/workspace/*")  # fmt: skip
+PROSE = ("*.md", "LICENSE", "docs/*")  # no test reads these
+# A change of these needs the owner: they say how models are judged. See .github/CODEOWNERS.
+OWNED = ("gate.yaml", "src/*/schema.py", "src/champion/*", ".github/*")
+
+
+def matching(paths: Iterable[str], patterns: tuple[str, ...]) -> list[str]:
+    """The paths that a pattern names; `folder/*` is all that is below, else depths are equal."""
+    return [
+        path
+        for path in paths
+        if any(
+            fnmatch(path, pattern)
+            and (pattern[-2:] == "/*" or path.count("/") == pattern.count("/"))
+            for pattern in patterns
+        )
+    ]
+
+
+def kind(paths: list[str]) -> str:
+    """nothing, data, lock or model: what the changed paths can have changed."""
+    left = set(paths) - set(matching(paths, (*RESULTS, *HARMLESS)))
+    for name, patterns in (("data", DATA), ("lock", LOCKED)):
+        if left and left == set(matching(left, patterns)):
+            return name
+    return "model" if left else "nothing"
+
+
+def policy(paths: list[str]) -> str:
+    """New data and new libraries must do no harm; a new model must be better."""
+    return "maintain" if kind(paths) in ("data", "lock") else "improve"
+
+
+def trains(paths: list[str]) -> bool:
+    """Whether the change can reach the model: also a dvc.lock that nothing explains."""
+    return bool(matching(paths, RESULTS)) or kind(paths) != "nothing"
