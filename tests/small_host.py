@@ -3,12 +3,11 @@
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
 
 from actions.repository import Machine
 from flow import Host
-from github import PullRequest, Token
-from github_client import Clone, ask, clone
+from github import PullRequest
+from github_client import Clone, clone
 
 FOLDER = ".github/workflows"
 API = f"""#!{sys.executable} -IS
@@ -38,27 +37,18 @@ class SmallHost(Host):
         (tools / "api").chmod(0o755)
         super().__init__(folder, machine=Machine(path=(tools,)))
         self.folder = folder
-        self.ada = self.github.token("ada")
 
     def begin(self, **workflows: str) -> Clone:
         """Push `main` with these workflows; nothing has run yet."""
         work = Clone(self.folder / "ada")
         work.path.mkdir()
         work.git("init", "--quiet")
-        work.git("remote", "add", "origin", self.github.remote(self.home, self.ada))
+        work.git("remote", "add", "origin", self.github.remote(self.home, self.token("ada")))
         for name, text in workflows.items():
             work.commit(f"{FOLDER}/{name}.yml", workflow(name, text))
         work.push("main")
         self.settle()
         return work
-
-    def ask(self, request: str, token: Token | None = None, body: object = None) -> Any:
-        """Ask below the repository; the answer must be good."""
-        method, path = request.split(" ")
-        place = f"{method} /repos/{self.home.full_name}{path}"
-        reply = ask(self.github, place, token or self.ada, body)
-        assert reply.status < 300, reply.content
-        return reply.json if reply.content else None
 
     def open(self, work: Clone, branch: str, file: str = "model", text: str = "2\n") -> PullRequest:
         """Push a branch of one commit from `main`, and ask to merge it."""
@@ -66,18 +56,12 @@ class SmallHost(Host):
         work.git("switch", "--quiet", "-c", branch, "origin/main")
         work.commit(file, text)
         work.push(branch)
-        return self.pull(branch)
-
-    def pull(self, head: str, token: Token | None = None) -> PullRequest:
-        body = {"head": head, "base": "main", "title": head}
-        number = self.ask("POST /pulls", token, body)["number"]
-        (found,) = [pull for pull in self.home.pulls if pull.number == number]
-        return found
+        return self.request_pull(branch)
 
     def fork(self, login: str) -> Clone:
         """The clone of somebody's fork."""
         made = self.github.fork(self.home, login)
-        return clone(self.github, made, self.folder / login, self.github.token(login))
+        return clone(self.github, made, self.folder / login, self.token(login))
 
     def story(self) -> list[tuple[str, str, str]]:
         """Every run that there was: workflow, what started it, how it ended."""

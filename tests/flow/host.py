@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from actions import events as triggers
 from actions import runner
@@ -14,6 +14,7 @@ from actions.repository import Repository as Executor
 from actions.result import Run, Step
 from github import Event, GitHub, PullRequest, Token, queueing, runs, state
 from github.events import fire
+from github_client import ask
 
 from .hooks import Hook
 from .line import Line
@@ -57,6 +58,7 @@ class Host:
         self.runs: list[Run] = []
         self.line = Line(self.cancel)
         self.hooks: list[Hook] = []
+        self.tokens: dict[str, Token] = {}
 
     def __enter__(self) -> Self:
         self.github.__enter__()
@@ -93,6 +95,35 @@ class Host:
     def run(self, workflow: str) -> Run:
         """The newest run of the workflow with this name or file."""
         return [run for run in self.runs if workflow in (run.name, Path(run.path).stem)][-1]
+
+    def token(self, login: str) -> Token:
+        """A person's token, the same each time."""
+        if login not in self.tokens:
+            self.tokens[login] = self.github.token(login)
+        return self.tokens[login]
+
+    def ask(self, request: str, login: str = "ada", body: object = None) -> Any:
+        """Ask `METHOD /path` below the repository; the answer must be good."""
+        method, path = request.split(" ", 1)
+        place = f"{method} /repos/{self.home.full_name}{path}"
+        reply = ask(self.github, place, self.token(login), body)
+        assert reply.status < 300, reply.content
+        return reply.json if reply.content else None
+
+    def dispatch(
+        self, workflow: str, login: str = "ada", ref: str = "main", **inputs: str
+    ) -> None:
+        """Press *Run workflow*."""
+        body = {"ref": ref, "inputs": inputs}
+        self.ask(f"POST /actions/workflows/{workflow}/dispatches", login, body)
+
+    def request_pull(
+        self, head: str, login: str = "ada", base: str = "main", **fields: Any
+    ) -> PullRequest:
+        """Open a pull request; what comes back goes with the branch."""
+        body = {"head": head, "base": base, "title": head, **fields}
+        number = self.ask("POST /pulls", login, body)["number"]
+        return next(pull for pull in self.home.pulls if pull.number == number)
 
     def before(self, workflow: str, job: str, step: str, action: Callable[[], None]) -> None:
         """Do something just before the next such step, while its run is in progress."""
