@@ -18,8 +18,8 @@ jobs:
     steps:
       - uses: actions/checkout@0000000000000000000000000000000000000000
         with: {ref: "${{ github.event.pull_request.head.sha }}"}
-      - run: python -m champion check
-        env: {PYTHONPATH: src}
+      - run: python src/champion storage && python -m dvc pull --quiet data/raw.dvc
+      - run: wc -l < data/raw/members.csv
 """
 
 
@@ -68,8 +68,8 @@ def test_the_host_tells_how_a_pull_request_stands(host: ProjectHost) -> None:
     assert host.ledger() == []
 
 
-def test_the_projects_own_commands_run_in_a_workflow(host: ProjectHost) -> None:
-    """Of a colleague's branch and of a stranger's fork: with this environment, installing nothing."""
+def test_a_workflow_brings_the_data_with_the_projects_own_commands(host: ProjectHost) -> None:
+    """Of a colleague's branch and of a stranger's fork, installing nothing."""
     bob, eve = host.clone("bob"), host.fork("eve")
     pulls = []
     for person in (bob, eve):
@@ -78,6 +78,7 @@ def test_the_projects_own_commands_run_in_a_workflow(host: ProjectHost) -> None:
     assert [pull.head_repository.full_name for pull in pulls] == [NAME, "eve/members"]
     host.settle()
     assert [run.conclusion for run in host.runs] == ["success", "success"], host.runs[0].log
+    assert {run.job("train").steps[-1].log for run in host.runs} == {str(pull_requests.ROWS + 1)}
     assert [run.event.untrusted for run in host.runs] == [False, True]
 
 
