@@ -16,6 +16,7 @@ INPUTS = {
     "path": ".",
     "fetch-depth": "1",
     "fetch-tags": "false",
+    "filter": "",
     "persist-credentials": "true",
     "allow-unsafe-pr-checkout": "false",
 }
@@ -35,17 +36,19 @@ def checkout(call: Call) -> None:
         refuse_forks(github, name, asked["ref"])
     git = Git(call, call.place.workspace / asked["path"], asked["token"])
     git.start(call.place.repository.clone_url(name))
+    partly = [f"--filter={asked['filter']}"] if asked["filter"] else []
     ref, local = git.qualified(ref)
     wanted = f"+{commit or ref}:{local}" if local else commit
     if asked["fetch-depth"] == "0":
         pull = [wanted] if ref.startswith("refs/pull/") else []
         everything = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"]
-        git.run("fetch", "--prune", "origin", *everything, *pull)
+        git.run("fetch", "--prune", *partly, "origin", *everything, *pull)
         if commit and not git.has(commit, local):  # the ref has moved since, or never had it
-            git.run("fetch", "--no-tags", "origin", wanted)
+            git.run("fetch", "--no-tags", *partly, "origin", wanted)
     else:
         tags = [] if asked["fetch-tags"] == "true" else ["--no-tags"]
-        git.run("fetch", *tags, "--prune", f"--depth={asked['fetch-depth']}", "origin", wanted)
+        depth = f"--depth={asked['fetch-depth']}"
+        git.run("fetch", *tags, "--prune", depth, *partly, "origin", wanted)
     branch = ref.removeprefix("refs/heads/")
     git.run("checkout", "--force", *(["-B", branch] if branch != ref else []), local or commit)
     if asked["persist-credentials"] == "true":

@@ -7,3 +7,7 @@ class Refused(Exception):
 
 class Failed(Exception):
     """A step fails: what GitHub's log would say."""
+
+
+class Lost(Exception):
+    """The runner is gone: nothing more of the job happens."""

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from . import contexts, permissions, processes
-from .errors import Failed, Refused
+from .errors import Failed, Lost, Refused
 from .language import Tree, language, text
 from .permissions import Token
 from .place import Place, Scope
@@ -39,10 +39,14 @@ def run_job(run: Run, tree: Tree, job: Job, known: dict[str, Any]) -> None:
         carry_out(run, tree, job, known, given, job.token)
     except Failed as error:
         job.conclusion, job.reason = "failure", str(error)
+    except Lost:
+        job.conclusion = "failure"
+        job.reason = "The hosted runner lost communication with the server."
     finally:
         job.token.live = False
     forgives = truthy(language().evaluate(tree.get("continue-on-error", False), known))
     job.result = "success" if forgives and job.conclusion == "failure" else job.conclusion
+    run.machine.watch(run)
 
 
 def carry_out(

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import contexts
+from . import contexts, processes
+from .errors import Lost
 from .language import Tree, language
 from .repository import Machine, Repository
 from .result import Job, Run
@@ -51,6 +52,7 @@ class Place:
     afterwards: list[Callable[[], None]] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=itertools.count)
     stopped: bool = False
+    lost: bool = False
 
     def __post_init__(self) -> None:
         for folder in (self.workspace, self.temp, self.home):
@@ -76,8 +78,22 @@ class Place:
     def home(self) -> Path:
         return self.folder / "home"
 
+    def lose(self) -> None:
+        """Take the runner away, with whatever runs on it; from any thread."""
+        self.lost = True
+        for group in self.groups:
+            processes.end(group)
+
     def interrupted(self) -> bool:
-        """Whether the job is to stop; true once, as what runs afterwards is to clean up."""
+        """Whether the job is to stop; true once, as what runs afterwards is to clean up.
+
+        Raises
+        ------
+        Lost : there is nothing left to clean up on.
+        """
+        self.machine.watch(self.run)
+        if self.lost:
+            raise Lost
         late = time.monotonic() > self.deadline
         cancelled = self.run.cancelled.is_set() and not self.job.keeps_on
         if self.stopped or not (late or cancelled):

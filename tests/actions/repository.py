@@ -102,9 +102,13 @@ class Machine:
     variables : of every step, beside GitHub's own.
     minute : seconds that a minute of `timeout-minutes` lasts.
     stand_ins : actions by name, beside or instead of those of `stand_ins.py`.
+    before : told of a job's place and a step that is next.
+    watch : told of a run again and again, while its steps run and when a job is over.
     """
 
     path: tuple[Path, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
     minute: float = 60
     stand_ins: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    before: Callable[..., None] = lambda place, step: None
+    watch: Callable[..., None] = lambda run: None

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from . import local, log, processes, variables
-from .errors import Failed
+from .errors import Failed, Lost
 from .language import Tree, text
 from .place import Place, Scope
 from .result import COMPOSITE, REAL, STAND_IN, Step
@@ -17,9 +17,12 @@ SUCCESS = {"${{": "success()"}
 def run_steps(place: Place, trees: list[Tree], scope: Scope, into: list[Step]) -> None:
     """Run them all: each condition decides for itself."""
     for number, tree in enumerate(trees):
-        place.interrupted()
         into.append(begin(tree, number))
+        place.machine.before(place, into[-1])
+        place.interrupted()
         run_step(place, tree, into[-1], scope)
+    if place.lost:
+        raise Lost
 
 
 def begin(tree: Tree, number: int) -> Step:

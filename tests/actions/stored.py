@@ -49,8 +49,14 @@ def upload(call: Call) -> None:
         asked["overwrite"] == "true",
     )
     call.say(f"{made.name}: {len(found)} files, {made.size} bytes")
+    github = call.place.contexts["github"]
+    page = f"{github['server_url']}/{github['repository']}/actions/runs/{made.run_id}"
     call.step.outputs.update(
-        {"artifact-id": str(made.id), "artifact-digest": made.digest.removeprefix("sha256:")}
+        {
+            "artifact-id": str(made.id),
+            "artifact-digest": made.digest.removeprefix("sha256:"),
+            "artifact-url": f"{page}/artifacts/{made.id}",
+        }
     )
 
 

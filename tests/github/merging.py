@@ -33,13 +33,18 @@ def merge(
     if missing := rules.missing_checks(repository, pull):
         raise Refused(405, f'Required status check "{missing[0]}" is expected.')
     with pushes.moving(github, repository, token):
-        title = f"Merge pull request #{pull.number} from {pull.head_repository.owner.login}"
-        messages = {"merge": f"{title}/{pull.head_branch}\n\n{pull.title}"}
-        tree = bare.merged_tree(base, pull.head_sha)
-        assert tree is not None
-        parents = [base, pull.head_sha] if method == "merge" else [base]
-        message = messages.get(method, f"{pull.title} (#{pull.number})")
-        sha = bare.commit_tree(tree, parents, message)
+        sha = combined(repository, pull, base, method)
         bare.point(f"refs/heads/{pull.base_branch}", sha)
         merged(github, repository, token, pull, sha)
     return sha
+
+
+def combined(repository: Repository, pull: PullRequest, base: str, method: str = "merge") -> str:
+    """The commit that merges a pull request into the base, which does not move."""
+    title = f"Merge pull request #{pull.number} from {pull.head_repository.owner.login}"
+    messages = {"merge": f"{title}/{pull.head_branch}\n\n{pull.title}"}
+    tree = repository.bare.merged_tree(base, pull.head_sha)
+    assert tree is not None
+    parents = [base, pull.head_sha] if method == "merge" else [base]
+    message = messages.get(method, f"{pull.title} (#{pull.number})")
+    return repository.bare.commit_tree(tree, parents, message)

@@ -107,6 +107,20 @@ def missing_checks(repository: Repository, pull: PullRequest) -> list[str]:
 
 def passed(repository: Repository, sha: str, context: str, app: int | None) -> bool:
     """Whether the latest status and the latest check of a name are all good, and one is there."""
+    states = latest_states(repository, sha, context, app)
+    return bool(states) and all(state in GOOD for state in states)
+
+
+def failed(repository: Repository, sha: str, context: str, app: int | None) -> bool:
+    """Whether one of the two is decided, and not good."""
+    states = latest_states(repository, sha, context, app)
+    return any(state not in (*GOOD, "pending", None) for state in states)
+
+
+def latest_states(
+    repository: Repository, sha: str, context: str, app: int | None
+) -> list[str | None]:
+    """How the latest status and the latest check of a name stand, as far as there are any."""
     latest: list[Status | CheckRun] = []
     kinds: tuple[Sequence[Status | CheckRun], ...] = (repository.statuses, repository.checks)
     for kind in kinds:
@@ -115,9 +129,7 @@ def passed(repository: Repository, sha: str, context: str, app: int | None) -> b
             if entry.sha == sha and name == context and app in (None, entry.app):
                 latest.append(entry)
                 break
-    return bool(latest) and all(
-        (entry.state if isinstance(entry, Status) else entry.conclusion) in GOOD for entry in latest
-    )
+    return [entry.state if isinstance(entry, Status) else entry.conclusion for entry in latest]
 
 
 def merge_state(repository: Repository, pull: PullRequest) -> str:

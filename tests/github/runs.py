@@ -12,13 +12,21 @@ if TYPE_CHECKING:
 
 
 def start_run(
-    github: "GitHub", event: Event, path: str, name: str, actor: str | None = None
+    github: "GitHub",
+    event: Event,
+    path: str,
+    name: str,
+    actor: str | None = None,
+    number: int | None = None,
 ) -> Run:
-    """A run of the workflow at `path` that an event started: `requested`."""
+    """A run of the workflow at `path` that an event started: `requested`, under an id.
+
+    One that waits for a person is over at once, as `action_required`: `approve` begins it.
+    """
     repository = event.repository
     pull = event.payload.get("pull_request")
     run = Run(
-        id=github.number(),
+        id=number or github.number(),
         number=sum(run.path == path for run in repository.runs) + 1,
         path=path,
         name=name,
@@ -34,8 +42,17 @@ def start_run(
         status="in_progress",
     )
     repository.runs.append(run)
+    if event.needs_approval:
+        run.status, run.conclusion = "completed", "action_required"
     fire_run(github, repository, run, "requested")
+    if event.needs_approval:
+        fire_run(github, repository, run, "completed")
     return run
+
+
+def approve(run: Run) -> None:
+    """Let a run that waits for a person begin; it was `requested` when it was made."""
+    run.status, run.conclusion, run.started_at = "in_progress", None, now()
 
 
 def first_line(bare: Bare, sha: str) -> str:

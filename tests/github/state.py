@@ -54,6 +54,18 @@ class Issue:
 
 
 @dataclass(kw_only=True)
+class Review:
+    """What a reviewer said of a pull request: APPROVED, CHANGES_REQUESTED or COMMENTED."""
+
+    id: int
+    author: User
+    state: str
+    body: str
+    commit: str
+    submitted_at: datetime = field(default_factory=now)
+
+
+@dataclass(kw_only=True)
 class PullRequest(Issue):
     """A request to merge a branch, of this repository or of a fork."""
 
@@ -67,6 +79,7 @@ class PullRequest(Issue):
     merge_commit_sha: str | None = None  # the test merge; once merged, the commit on the base
     merged_at: datetime | None = None
     merged_by: User | None = None
+    reviews: list[Review] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -190,6 +203,21 @@ class Label:
     description: str = ""
 
 
+@dataclass
+class Entry:
+    """A pull request in the merge queue, and the merge that is tried for it."""
+
+    pull: PullRequest
+    head_sha: str
+    base_sha: str = ""
+    sha: str = ""
+
+    @property
+    def branch(self) -> str:
+        name = f"{self.pull.base_branch}/pr-{self.pull.number}-{self.base_sha}"
+        return f"refs/heads/gh-readonly-queue/{name}"
+
+
 @dataclass(kw_only=True, eq=False)
 class Repository:
     """A repository: its Git objects are real, the rest is here."""
@@ -214,6 +242,7 @@ class Repository:
     releases: list[Release] = field(default_factory=list)
     rulesets: dict[int, dict[str, Any]] = field(default_factory=dict)
     protection: dict[str, dict[str, Any]] = field(default_factory=dict)
+    queue: list[Entry] = field(default_factory=list)  # to merge, one after the other
 
     @property
     def full_name(self) -> str:

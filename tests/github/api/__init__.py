@@ -11,6 +11,7 @@ from . import (
     references,
     releases,
     repositories,
+    reviews,
     rulesets,
     runs,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "references",
     "releases",
     "repositories",
+    "reviews",
     "rulesets",
     "runs",
 ]

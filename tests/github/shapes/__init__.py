@@ -2,7 +2,7 @@
 
 from .checks import check, status
 from .commits import commit, git_commit, pushed_commit, reference
-from .issues import comment, issue, label, pull
+from .issues import comment, issue, label, pull, review
 from .releases import assets, release
 from .repositories import Shape, home, repository, time, user
 from .runs import artifact, job, run, workflow, workflow_id
@@ -24,6 +24,7 @@ __all__ = [
     "reference",
     "release",
     "repository",
+    "review",
     "run",
     "status",
     "time",

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from .. import rules
-from ..state import Comment, Issue, Label, PullRequest, Repository, User
+from ..state import Comment, Issue, Label, PullRequest, Repository, Review, User
 from .repositories import Shape, home, node, repository, time, user
 
 if TYPE_CHECKING:
@@ -70,6 +70,22 @@ def comment(github: "GitHub", where: Repository, which: Comment, number: int) ->
         "user": user(github, which.author),
         "created_at": time(which.created_at),
         "updated_at": time(which.updated_at),
+        "author_association": association(where, which.author),
+    }
+
+
+def review(github: "GitHub", where: Repository, which: Review, number: int) -> Shape:
+    page = f"{github.url}/{where.full_name}/pull/{number}"
+    return {
+        "id": which.id,
+        "node_id": node("PullRequestReview", which.id),
+        "user": user(github, which.author),
+        "body": which.body,
+        "state": which.state,
+        "commit_id": which.commit,
+        "submitted_at": time(which.submitted_at),
+        "html_url": f"{page}#pullrequestreview-{which.id}",
+        "pull_request_url": f"{home(github, where)}/pulls/{number}",
         "author_association": association(where, which.author),
     }
 
