@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from small_host import SmallHost
-from small_workflow import CHECKOUT, PIN
 
 TRAIN = """
 on: pull_request

@@ -41,13 +41,15 @@ def post(api: Api, sha: str, state: str, text: str) -> None:
     api.post(f"statuses/{sha}", body)
 
 
-def post_reason(api: Api, sha: str, state: str, why: str) -> None:
-    """Say why a commit is not judged (yet); a verdict that it was given stays."""
-    given = next((it for it in statuses(api, sha) if it.verdict), None)
-    if given:
-        post(api, sha, given.state, given.text)
-    else:
+def post_reason(api: Api, sha: str, state: str, why: str) -> bool:
+    """Say why a commit is not judged (yet); False if it has a verdict, which stays."""
+    given = statuses(api, sha)
+    verdict = next((it for it in given if it.verdict), None)
+    if not verdict:
         post(api, sha, state, f"{NOT_JUDGED}{why}")
+    elif given[0] != verdict:
+        post(api, sha, verdict.state, verdict.text)
+    return not verdict
 
 
 def settle(api: Api, sha: str, why: str) -> None:

@@ -45,8 +45,9 @@ def publish(api: Api) -> int:
         subject.settle(f"{clean(why, 300)} Re-run it once that is put right.")
     if subject.state == "success":
         gate.post(api, subject.sha, subject.state, subject.why)
-    else:
-        gate.post_reason(api, subject.sha, subject.state, subject.why)
+    elif not gate.post_reason(api, subject.sha, subject.state, subject.why):
+        print(f"{subject.sha[:10]} has a verdict, which stays: {subject.why}")
+        return 0
     return tell(subject, settled(subject))
 
 

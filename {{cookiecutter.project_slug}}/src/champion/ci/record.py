@@ -12,7 +12,7 @@ from typing import Any
 from champion.ci import gate
 from champion.ci.api import Api
 from champion.ci.judged import JUDGED, LOCK, OBJECTS, SKETCH, VERDICT
-from champion.ci.subject import Subject
+from champion.ci.subject import ADOPTS, Subject
 from champion.errors import Refusal
 from champion.judge import budget, events, ledger, report
 from champion.judge.ledger import Entry, Ledger
@@ -165,7 +165,8 @@ def adopt(subject: Subject) -> tuple[str, str]:
     command = f"gh run download {run} --repo {os.environ['GITHUB_REPOSITORY']} --name lock"
     if not subject.branch:
         return subject.sha, f"Its dvc.lock is not the judged one: {command}, then commit and push."
-    commit = orphan.add_commit(subject.sha, orphan.store(stale), "Take the judged dvc.lock")
+    date = git("show", "--no-patch", "--format=%cI", subject.sha)
+    commit = orphan.add_commit(subject.sha, orphan.store(stale), ADOPTS, date)
     done = orphan.push(commit, subject.branch)
     if not done.returncode:
         print(f"Committed the judged dvc.lock to {subject.branch}: {commit[:10]}")

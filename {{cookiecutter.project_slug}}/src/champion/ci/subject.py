@@ -26,6 +26,7 @@ ENDED = {
     "timed_out": "training ran out of time: start it again",
     "startup_failure": "train.yml is not valid",
 }
+ADOPTS = "Take the judged dvc.lock"  # the message of the judge's own commit
 QUEUED = re.compile(r"gh-readonly-queue/.+/pr-(\d+)-[0-9a-f]{40}")
 LOCKED_MODEL = re.compile(r"- path: model\.skops\n +hash: md5\n +md5: ([0-9a-f]{32})")
 PRODUCTION = "refs/tags/model#production#*"
@@ -104,6 +105,7 @@ def find(api: Api, event: dict[str, Any]) -> Subject | None:
     if not pull:
         return None
     subject = started(pull, followed, api.name)
+    subject.sha = followed["head_sha"]
     conclusion = followed["conclusion"]
     if conclusion == "action_required":
         return subject.settle("a maintainer has to approve the run of train", "pending")
@@ -113,12 +115,23 @@ def find(api: Api, event: dict[str, Any]) -> Subject | None:
 
 
 def pull_of(api: Api, followed: dict[str, Any], base: str) -> dict[str, Any] | None:
-    """The open pull request into the default branch that has a run's commit as its head."""
+    """The open pull request into the default branch that has a run's commit as its head.
+
+    Or as the parent of the head that the judge committed before it was interrupted.
+    """
     owner = (followed["head_repository"] or {}).get("owner", {}).get("login", "")
     head = f"{owner}:{followed['head_branch']}"
-    found = api.pages("pulls", state="open", base=base, head=head)
+    found = list(api.pages("pulls", state="open", base=base, head=head))
     sha = followed["head_sha"]
-    return next((pull for pull in found if pull["head"]["sha"] == sha), None)
+    for pull in found:
+        if pull["head"]["sha"] == sha:
+            return pull
+    for pull in found:
+        commit = api.get(f"commits/{pull['head']['sha']}")
+        adopts = commit["commit"]["message"] == ADOPTS
+        if adopts and [parent["sha"] for parent in commit["parents"]] == [sha]:
+            return pull
+    return None
 
 
 def started(pull: dict[str, Any], followed: dict[str, Any], name: str) -> Subject:
@@ -279,7 +292,7 @@ def queued(api: Api, followed: dict[str, Any]) -> Subject:
         "url": followed["html_url"],
     }
     named = QUEUED.fullmatch(followed["head_branch"] or "")
-    if followed["conclusion"] != "success" or not named:
+    if followed["conclusion"] not in ("success", "skipped") or not named:
         return subject.settle("the queue's run of train did not succeed")
     subject.pull = int(named[1])
     tip = git("rev-parse", "HEAD")

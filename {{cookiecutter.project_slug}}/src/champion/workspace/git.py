@@ -4,7 +4,7 @@ import functools
 import getpass
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from champion.errors import Refusal
@@ -13,15 +13,18 @@ from champion.workspace.environment import HOOK_VARIABLES
 ORPHANS = ("dvc-storage", "ledger")  # branches that hold no code
 
 
-def variables(index: Path | None = None) -> dict[str, str]:
+def variables(index: Path | None = None, **extra: str) -> dict[str, str]:
     """The variables for Git itself: English, and nothing that a hook was told."""
     kept = {key: value for key, value in os.environ.items() if key not in HOOK_VARIABLES}
     own = {"GIT_INDEX_FILE": str(index.absolute())} if index else {}
-    return {**kept, **own, "LC_ALL": "C"}
+    return {**kept, **own, **extra, "LC_ALL": "C"}
 
 
 def attempt(
-    *arguments: str, text: str | None = None, index: Path | None = None
+    *arguments: str,
+    text: str | None = None,
+    index: Path | None = None,
+    extra: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run Git; never raises for its exit code.
 
@@ -29,11 +32,12 @@ def attempt(
     ----------
     text : what it reads.
     index : an index file of one's own.
+    extra : more variables.
     """
     try:
         return subprocess.run(
             ["git", *arguments],
-            env=variables(index),
+            env=variables(index, **(extra or {})),
             input=text if text is not None else "",
             capture_output=True,
             encoding="utf-8",
@@ -43,14 +47,19 @@ def attempt(
         raise Refusal("git is not installed: install it, then run this again.") from error
 
 
-def git(*arguments: str, text: str | None = None, index: Path | None = None) -> str:
+def git(
+    *arguments: str,
+    text: str | None = None,
+    index: Path | None = None,
+    extra: Mapping[str, str] | None = None,
+) -> str:
     """Run Git and return what it prints.
 
     Raises
     ------
     Refusal : it failed, with Git's own reason.
     """
-    done = attempt(*arguments, text=text, index=index)
+    done = attempt(*arguments, text=text, index=index, extra=extra)
     if done.returncode:
         verb = next((a for a in arguments if not a.startswith("-") and "=" not in a), "")
         raise Refusal(f"git {verb} failed: {reason(done.stderr)}", code=1)

@@ -69,12 +69,13 @@ def contents(objects: Sequence[str]) -> list[bytes]:
     return found
 
 
-def add_commit(parent: str | None, objects: Mapping[str, str], message: str) -> str:
+def add_commit(parent: str | None, objects: Mapping[str, str], message: str, date: str = "") -> str:
     """Commit objects on top of `parent`, through an index of its own.
 
     Parameters
     ----------
     objects : the hash of each, by its path.
+    date : of the commit; the same one makes the same commit again.
 
     Returns
     -------
@@ -88,7 +89,8 @@ def add_commit(parent: str | None, objects: Mapping[str, str], message: str) -> 
         git("update-index", "-z", "--index-info", text=lines, index=index)
         tree = git("write-tree", index=index)
     parents = ("-p", parent) if parent else ()
-    return git(*identity(), "commit-tree", tree, *parents, "-m", message)
+    dated = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date} if date else {}
+    return git(*identity(), "commit-tree", tree, *parents, "-m", message, extra=dated)
 
 
 def push(commit: str, branch: str, remote: str = "origin") -> subprocess.CompletedProcess[str]:
