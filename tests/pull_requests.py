@@ -1,11 +1,11 @@
 """The project that whole pull requests run on, its host, and the people who work on it.
 
-    with new_host(tmp_path, published(tmp_path_factory, baked)) as host:
-        ada = host.clone("ada")
-        ada.edit("params.yaml", model={"kind": "boosted"})
-        pull = ada.open("better")
-        host.settle()
-        assert host.gate(pull).state == "success"
+with new_host(tmp_path, published(tmp_path_factory, baked)) as host:
+    ada = host.clone("ada")
+    ada.edit("params.yaml", model={"kind": "boosted"})
+    pull = ada.open("better")
+    host.settle()
+    assert host.gate(pull).state == "success"
 """
 
 import json
@@ -76,7 +76,9 @@ def machine(*path: Path, **variables: str) -> Machine:
     return Machine(path=(*path, programs), variables={**kept, **variables})
 
 
-def new_host(folder: Path, published: BakedProject, machine: Machine | None = None) -> "ProjectHost":
+def new_host(
+    folder: Path, published: BakedProject, machine: Machine | None = None
+) -> "ProjectHost":
     """A host that has what was published, and no run yet; a context manager."""
     return ProjectHost(folder, published, machine)
 

@@ -110,9 +110,7 @@ class Host:
         assert reply.status < 300, reply.content
         return reply.json if reply.content else None
 
-    def dispatch(
-        self, workflow: str, login: str = "ada", ref: str = "main", **inputs: str
-    ) -> None:
+    def dispatch(self, workflow: str, login: str = "ada", ref: str = "main", **inputs: str) -> None:
         """Press *Run workflow*."""
         body = {"ref": ref, "inputs": inputs}
         self.ask(f"POST /actions/workflows/{workflow}/dispatches", login, body)
