@@ -145,7 +145,9 @@ def test_a_forks_run_reads_and_the_one_that_follows_writes(host: SmallHost) -> N
         "git push --quiet origin HEAD:refs/heads/x 2>&1 | grep -o denied",
     ]
     env = {"SHA": "${{ github.sha }}", "STATE": "success"}
-    train = workflow("pull_request", job("train", OURS, *steps, permissions=WRITES), env=env)
+    head = {"repository": "eve/flights", "ref": "${{ github.head_ref }}"}
+    on = {"push": {"branches": ["try"]}, "pull_request": None}
+    train = workflow(on, job("train", {**OURS, "with": head}, *steps, permissions=WRITES), env=env)
     host.begin(train=train, judge=JUDGE)
     pull = by_stranger(host)
     host.settle()
