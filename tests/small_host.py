@@ -1,13 +1,14 @@
 """A local GitHub with tiny workflows, for tests of the flow between them."""
 
+import json
 import sys
-import textwrap
 from pathlib import Path
+from typing import Any
 
 from actions.repository import Machine
 from flow import Host
 from github import PullRequest
-from github_client import Clone, clone
+from github_client import Clone, ask, clone
 
 FOLDER = ".github/workflows"
 API = f"""#!{sys.executable} -IS
@@ -38,14 +39,14 @@ class SmallHost(Host):
         super().__init__(folder, machine=Machine(path=(tools,)))
         self.folder = folder
 
-    def begin(self, **workflows: str) -> Clone:
+    def begin(self, **workflows: dict[str, Any]) -> Clone:
         """Push `main` with these workflows; nothing has run yet."""
         work = Clone(self.folder / "ada")
         work.path.mkdir()
         work.git("init", "--quiet")
         work.git("remote", "add", "origin", self.github.remote(self.home, self.token("ada")))
-        for name, text in workflows.items():
-            work.commit(f"{FOLDER}/{name}.yml", workflow(name, text))
+        for name, content in workflows.items():
+            work.commit(f"{FOLDER}/{name}.yml", written(name, content))
         work.push("main")
         self.settle()
         return work
@@ -63,6 +64,12 @@ class SmallHost(Host):
         made = self.github.fork(self.home, login)
         return clone(self.github, made, self.folder / login, self.token(login))
 
+    def status(self, request: str, secret: str) -> int:
+        """The status that a request with a token's text is answered with."""
+        method, path = request.split(" ")
+        place = f"{method} /repos/{self.home.full_name}{path}"
+        return ask(self.github, place, Authorization=f"Bearer {secret}").status
+
     def story(self) -> list[tuple[str, str, str]]:
         """Every run that there was: workflow, what started it, how it ended."""
         return [
@@ -71,5 +78,23 @@ class SmallHost(Host):
         ]
 
 
-def workflow(name: str, text: str) -> str:
-    return f"name: {name}\n{textwrap.dedent(text)}"
+def workflow(on: Any, *jobs: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"on": on, **more, "jobs": {name: about for job in jobs for name, about in job.items()}}
+
+
+def job(name: str, *steps: str | dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A job; a step that is a text runs it. Its token has no permission, unless it asks for them."""
+    return {
+        name: {
+            "runs-on": "ubuntu-latest",
+            "permissions": {},
+            "env": {"TOKEN": "${{ github.token }}"},
+            "steps": [{"run": step} if isinstance(step, str) else step for step in steps],
+            **more,
+        }
+    }
+
+
+def written(name: str, content: dict[str, Any]) -> str:
+    """A workflow's file."""
+    return "".join(f"{key}: {json.dumps(it)}\n" for key, it in {"name": name, **content}.items())

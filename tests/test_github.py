@@ -621,6 +621,28 @@ def test_workflows_open_pull_requests_only_where_that_is_allowed(world: World) -
     assert [pull["number"] for pull in listed] == [1]
 
 
+def test_a_review_is_of_a_commit_and_by_somebody_else(world: World) -> None:
+    sha = world.branch("try")
+    world.open("try")
+    bob, path = world.host.token("bob"), "POST /pulls/1/reviews"
+    world.host.grant(world.repository, "bob", "write")
+    world.ask(path, bob, {"event": "REQUEST_CHANGES", "body": "Why?"})
+    newer = world.work.commit("model.py", "3\n")
+    world.work.push("try")
+    world.ask(path, bob, {"event": "APPROVE"})
+    told = world.ask("GET /pulls/1/reviews")
+    assert [(each["state"], each["commit_id"]) for each in told] == [
+        ("CHANGES_REQUESTED", sha),
+        ("APPROVED", newer),
+    ]
+    assert {each["user"]["login"] for each in told} == {"bob"}
+    assert world.ask("GET /collaborators/bob/permission")["permission"] == "write"
+    assert world.status(path, world.ada, {"event": "APPROVE"}) == 422
+    assert world.status(path, bob, {"event": "COMMENT"}) == 422
+    assert world.status(path, world.bot("pull-requests"), {"event": "APPROVE"}) == 403
+    assert world.status(path, world.bot("issues"), {"event": "APPROVE"}) == 403
+
+
 def test_a_workflows_token_cannot_push_a_workflow(world: World, tmp_path: Path) -> None:
     bot = clone(world.host, world.repository, tmp_path / "bot", world.bot("contents"))
     bot.commit("model.py", "3\n")

@@ -37,6 +37,13 @@ def prepare(repository: Repository, path: str, event: Event, machine: Machine | 
     tree = load(repository, path, event.sha)
     if not starts(tree, event):
         raise Refused(f"{path} does not start on {event.name} of {event.ref}.")
+    return first(repository, path, tree, event, machine)
+
+
+def first(
+    repository: Repository, path: str, tree: Tree, event: Event, machine: Machine | None = None
+) -> Run:
+    """The first attempt of a run of a workflow that has been read, and starts on this event."""
     name, inputs = tree.get("name") or path, dispatch_inputs(tree, event)
     run = Run(
         next(repository.ids), repository, machine or Machine(), path, name, event, tree, inputs

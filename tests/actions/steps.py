@@ -21,8 +21,8 @@ def run_steps(place: Place, trees: list[Tree], scope: Scope, into: list[Step]) -
         place.machine.before(place, into[-1])
         place.interrupted()
         run_step(place, tree, into[-1], scope)
-    if place.lost:
-        raise Lost
+        if place.lost:
+            raise Lost
 
 
 def begin(tree: Tree, number: int) -> Step:

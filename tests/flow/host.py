@@ -5,9 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from actions import events as triggers
 from actions import runner
-from actions.errors import Refused
 from actions.place import Place
 from actions.repository import Machine
 from actions.repository import Repository as Executor
@@ -19,7 +17,7 @@ from github_client import ask
 from .hooks import Hook
 from .line import Line
 from .telling import Shelf, tell
-from .translation import translated, workflow_files
+from .translation import Workflows
 
 MOST = 300  # runs of one `settle`: more are a loop
 
@@ -50,6 +48,7 @@ class Host:
             api_url=self.github.api,
             ids=iter(self.github.number, None),
         )
+        self.workflows = Workflows(self.actions)
         self.records: dict[int, state.Run] = {}
         self.actions.artifacts = Shelf(
             folder / "scratch/artifacts", github=self.github, records=self.records
@@ -75,11 +74,12 @@ class Host:
             self._perform(run)
             assert len(self.runs) - started < MOST, "the workflows start each other for ever"
             self.heed()
-        if not self.line.running:
-            if queueing.advance(self.github, self.home):
-                return self.settle()
+        if self.line.running:
+            return
+        if queueing.advance(self.github, self.home):
+            self.settle()
+        else:
             assert not self.hooks, f"never met: {', '.join(map(str, self.hooks))}"
-        return None
 
     def heed(self) -> None:
         """Put the runs that new events start in line."""
@@ -176,7 +176,7 @@ class Host:
         with self.github.lock:
             branch = f"refs/heads/{self.home.default_branch}"
             where = branch, self.home.bare.git("rev-parse", branch)
-            token: Token = self.github.system(self.home.owner)
+            token = self.github.system(self.home.owner)
             fire(self.github, self.home, token, "schedule", None, where, schedule="0 0 * * *")
 
     def enqueue(self, pull: PullRequest) -> None:
@@ -186,27 +186,20 @@ class Host:
 
     def _start(self, event: Event) -> None:
         """Put a run of each workflow that an event starts in line."""
-        meant = translated(event)
-        for path in workflow_files(self.home.bare, event.sha):
-            if event.name == "workflow_dispatch" and event.payload["workflow"] != path:
+        for path, tree, meant in self.workflows.started_by(event):
+            if tree is None:
+                record = runs.start_run(self.github, event, path, path)
+                runs.finish_run(self.github, self.home, record, "startup_failure")
                 continue
-            try:
-                tree = runner.load(self.actions, path, event.sha)
-            except Refused:
-                if event.name == "push":  # GitHub shows a broken file as a run that failed
-                    record = runs.start_run(self.github, event, path, path)
-                    runs.finish_run(self.github, self.home, record, "startup_failure")
-                continue
-            if triggers.starts(tree, meant):
-                run = runner.prepare(self.actions, path, meant, self.machine)
-                self.runs.append(run)
-                record = runs.start_run(self.github, event, path, run.name, number=run.id)
-                self.records[run.id] = record
-                if event.needs_approval:
-                    run.conclusion = "action_required"
-                else:
-                    record.status = "queued"
-                    self.line.enter(run)
+            run = runner.first(self.actions, path, tree, meant, self.machine)
+            self.runs.append(run)
+            record = runs.start_run(self.github, event, path, run.name, number=run.id)
+            self.records[run.id] = record
+            if event.needs_approval:
+                run.conclusion = "action_required"
+            else:
+                record.status = "queued"
+                self.line.enter(run)
 
     def _perform(self, run: Run) -> None:
         """Run it to its end, whatever that is."""
