@@ -110,4 +110,3 @@ def trained(
             runs.add_artifact(host.github, run, "train", content)
         runs.finish_run(host.github, host.home, run, conclusion)
     return run
-

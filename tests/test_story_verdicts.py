@@ -34,10 +34,15 @@ def test_ready(host: ProjectHost) -> None:
     trained(host, pull, evidence(ada, 0.9 * said(ada) + 0.1 * right))
     host.settle()
     for run in host.runs:
-        print(run.name, run.event.name, run.conclusion, [(j.name, j.conclusion, j.reason) for j in run.jobs])
+        print(
+            run.name,
+            run.event.name,
+            run.conclusion,
+            [(j.name, j.conclusion, j.reason) for j in run.jobs],
+        )
         for j in run.jobs:
             for s in j.all_steps():
-                print("   ", s.name, s.conclusion, round(s.seconds,2))
+                print("   ", s.name, s.conclusion, round(s.seconds, 2))
     print(host.run("judge").log[-3000:])
-    print([ (s.state, s.description, s.sha[:7]) for s in host.home.statuses])
+    print([(s.state, s.description, s.sha[:7]) for s in host.home.statuses])
     assert host.gate(pull).state == "success"

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPMessage
+from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode
 
@@ -85,6 +86,12 @@ class Api:
 
     def patch(self, path: str, body: dict[str, Any]) -> Any:
         return self.ask("PATCH", path, {}, body)
+
+    def upload(self, address: str, file: Path) -> None:
+        """Add a file to a release, at the address that the release names."""
+        headers = {**self.headers(), "Content-Type": "application/octet-stream"}
+        place = f"{address.partition('{')[0]}?{urlencode({'name': file.name})}"
+        self.send("POST", place, file.read_bytes(), headers).close()
 
     def pages(self, path: str, key: str = "", **query: Any) -> Iterator[Any]:
         """The items of all pages; `key` is where an answer that is no list holds them."""

@@ -9,3 +9,4 @@ PROBLEM = JUDGED / "problem.txt"  # why there is no verdict, where that is nobod
 LOCK = JUDGED / "dvc.lock"
 OBJECTS = JUDGED / "objects"
 ADOPTED = Path(".champion/lock")  # what an author takes over where the judge may not push
+PROMOTION = JUDGED / "promotion.json"

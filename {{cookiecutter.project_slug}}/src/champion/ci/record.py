@@ -35,16 +35,20 @@ def record(api: Api, subject: Subject) -> str:
     file = read(VERDICT)
     if file["challenger"]["commit"] != subject.sha:
         raise Refusal("the verdict is of another commit than the one that was asked for.", code=1)
-    file["run"] = {
-        "id": int(os.environ["GITHUB_RUN_ID"]), "attempt": int(os.environ["GITHUB_RUN_ATTEMPT"]),
-        "url": gate.here(), "artifact": os.environ.get("ARTIFACT") or None,
-    }  # fmt: skip
+    file["run"] = this_run()
     by = subject.by or None
     event = ledger.append("verdict", key_of(file, subject), lambda it: entry(it, file), by)
     print(f"Event {event.number} of the ledger: {event.body['verdict']}")
+    if event.body["merge"] and not file["merge"]:
+        raise Refusal(f"event {event.number} of the ledger says merge, and the judge does not.", 1)
     file = event.body
     if subject.policy == "override":
-        body = {"commit": subject.sha, "reason": subject.reason, "verdict": event.number}
+        body = {
+            "commit": subject.sha,
+            "reason": subject.reason,
+            "verdict": event.number,
+            "run": this_run(),
+        }
         key = f"override/{subject.sha}/{event.number}"
         ledger.append("override", key, lambda _: Entry(body), by)
         file |= {"override": {"by": subject.by, "reason": subject.reason}}
@@ -67,6 +71,14 @@ def record(api: Api, subject: Subject) -> str:
         f"{os.environ['GITHUB_SERVER_URL']}/{api.name}/raw/{ledger.BRANCH}/files/{event.number:06}"
     )
     return report.as_markdown(file, base)
+
+
+def this_run() -> dict[str, Any]:
+    """What an event names, so that the API can confirm it."""
+    return {
+        "id": int(os.environ["GITHUB_RUN_ID"]), "attempt": int(os.environ["GITHUB_RUN_ATTEMPT"]),
+        "url": gate.here(), "artifact": os.environ.get("ARTIFACT") or None,
+    }  # fmt: skip
 
 
 def held(file: dict[str, Any], text: str) -> str:

@@ -26,7 +26,7 @@ from champion.judge.challenge import (
     prepare,
     refuse_own_metric,
 )
-from champion.judge.champion import Champion
+from champion.judge.champion import Champion, find
 from champion.judge.commit import HOME
 from champion.judge.context import about, add_comparison
 from champion.judge.evidence import Invalid
@@ -68,7 +68,8 @@ def verdict(subject: Subject) -> dict[str, Any]:
         settings = Settings.of_gate(GATE)
         settings.check()
         refuse_own_metric(settings.gate, subject.paths)
-        it = prepare(tip, challenger, other_seed(settings, gate_of(subject.sha)))
+        seed = other_seed(settings, gate_of(subject.sha))
+        it = prepare(tip, challenger, None if seed is not None else find(), seed)
         file = decide(it, settings, policy) | known
         add_comparison(file, it, settings)
         sketch = budget.sketch(pd.read_parquet(EVIDENCE, columns=["row_id"])["row_id"])

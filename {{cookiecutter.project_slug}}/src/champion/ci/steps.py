@@ -1,8 +1,10 @@
 """`champion ci STEP`: the steps of the workflows, by name. What a step does not need stays unread."""
 
 import argparse
+import importlib
 
-STEPS = ("plan", "data", "train", "pack", "begin", "find", "score", "publish", "settle")
+STEPS = ("plan", "data", "train", "pack", "begin", "find", "score", "publish", "settle",
+         "look", "verify", "promote")  # fmt: skip
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,4 +25,9 @@ def run(arguments: argparse.Namespace) -> int:
     from champion.ci.api import Api
 
     api = Api.of_job()
-    return subject.run(api) if step == "find" else int(getattr(publish, step)(api))
+    if step in ("verify", "promote"):
+        module = importlib.import_module(f"champion.ci.{step}")
+        return int(getattr(module, step)(api))
+    if step in ("find", "look"):
+        return int(getattr(subject, step)(api))
+    return int(getattr(publish, step)(api))

@@ -74,9 +74,9 @@ class Subject:
         return cls(**json.loads(text)) if text else None
 
 
-def run(api: Api) -> int:
+def find(api: Api) -> int:
     """Step `find`."""
-    subject = find(api, event())
+    subject = found(api, event())
     if subject:
         print(f"{subject.step or subject.state}: {subject.why or subject.sha}")
         write_output("subject", json.dumps(asdict(subject)))
@@ -92,7 +92,7 @@ def event() -> dict[str, Any]:
     return found
 
 
-def find(api: Api, event: dict[str, Any]) -> Subject | None:
+def found(api: Api, event: dict[str, Any]) -> Subject | None:
     """Find the pull request, and decide whether its model is to be judged."""
     if os.environ["GITHUB_EVENT_NAME"] == "workflow_dispatch":
         return by_hand(api, event)
@@ -319,3 +319,13 @@ def queued(api: Api, followed: dict[str, Any]) -> Subject:
         )
     subject.step = "queue"
     return subject
+
+
+def look(_: Api) -> int:
+    """Step `look`: whether the default branch's model is another one than that in production."""
+    model = model_of("HEAD")
+    tags = git("for-each-ref", "--sort=-version:refname", "--format=%(refname)", PRODUCTION).split()
+    same = bool(tags) and model_of(tags[0]) == model
+    write_output("other", str(bool(model) and not same).lower())
+    print(f"Model {model[:10] or '(none)'}: {'in production' if same else 'not in production'}")
+    return 0

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from champion.judge import budget, evidence, ledger, paths
-from champion.judge.champion import Champion, anchor, data_of, find, output
+from champion.judge.champion import Champion, anchor, data_of, output
 from champion.judge.commit import HOME, Run, run_commit
 from champion.judge.verdict import judge, named
 from champion.project import MODEL
@@ -121,14 +121,20 @@ def refuse_own_metric(gate: Gate, paths: list[str]) -> None:
             )
 
 
-def prepare(tip: str, it: Challenger, seed: int | None) -> Challenge:
+def prepare(
+    tip: str, it: Challenger, champion: Champion | None, seed: int | None = None
+) -> Challenge:
     """Have the default branch's code name the rows, and the champion score them.
+
+    Parameters
+    ----------
+    champion : None: there is none to compare with.
+    seed : of a new holdout.
 
     Raises
     ------
     Invalid : the data, or the champion on them, are refused.
     """
-    champion = find() if seed is None else None
     data, own = it.data, data_of(tip)
     model = output(champion.commit, "train", MODEL) if champion else None
     if champion is None:

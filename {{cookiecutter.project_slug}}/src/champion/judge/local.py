@@ -20,7 +20,7 @@ from champion.judge.challenge import (
     prepare,
     refuse_own_metric,
 )
-from champion.judge.champion import base, tracked_data
+from champion.judge.champion import base, find, tracked_data
 from champion.judge.commit import HOME
 from champion.judge.context import about, add_comparison, seconds
 from champion.project import MODEL, PREDICTIONS, REPORTS
@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         refuse_own_metric(settings.gate, challenger.paths)
         with contextlib.redirect_stdout(sys.stderr):  # progress; the answer is for programs, too
-            it = prepare(tip, challenger, other_seed(settings, Settings.of_gate(GATE)))
+            seed = other_seed(settings, Settings.of_gate(GATE))
+            it = prepare(tip, challenger, None if seed is not None else find(), seed)
         file = decide(it, settings, policy) | known
         add_comparison(file, it, settings)
     except evidence.Invalid as invalid:

@@ -17,6 +17,12 @@ from champion.workspace.git import attempt, config, git, identity, reason, varia
 SCRATCH = Path(".dvc/tmp")
 
 
+def scratch() -> Path:
+    """Where index files of one's own are made."""
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    return SCRATCH
+
+
 def store(files: Mapping[str, bytes]) -> dict[str, str]:
     """Write contents as Git's objects, byte by byte; return their hashes, by the same names."""
     SCRATCH.mkdir(parents=True, exist_ok=True)
