@@ -107,7 +107,7 @@ def connect(purpose: str) -> Hub:
             f"gh, the GitHub CLI, is not installed: install it and run `gh auth login`, "
             f"or {purpose} on the pages of {where.host}."
         )
-    if called([program, "auth", "status", "--hostname", where.host]).returncode:
+    if called([program, "auth", "token", "--hostname", where.host]).returncode:
         cure = f"run `gh auth login --hostname {where.host}`"
         if "github" not in where.host:
             cure = f"if it is a GitHub, {cure}; else {purpose} by its own means"

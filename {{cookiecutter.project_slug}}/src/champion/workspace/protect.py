@@ -21,12 +21,11 @@ PURPOSE = "let the default branch take pull requests with the status gate only"
 
 STILL = "The gate still reports on every pull request; nothing stops a merge that ignores it."
 TEAM = (
-    "A merge takes an approval, of the code owner where CODEOWNERS names one. A push takes it back, "
-    "the judge's commit of dvc.lock too: approve after the verdict."
+    "A merge takes an approval, by the code owner where CODEOWNERS names one. A push takes it back, "
+    "the judge's commit of dvc.lock too: approve after the verdict"
 )
 SOLO = "Nobody else has to approve"
 HELD = {
-    "gate": "changes come by pull request with the status gate; no force push, no deletion",
     "records": "ledger and dvc-storage: only ever added to",
     "versions": "tags of models: never moved, never deleted",
 }
@@ -77,7 +76,8 @@ def rules(hub: Hub, default: str, team: bool, queue: bool, owned_by_person: bool
         answer = put(hub, there, read(name))
     if not answer.good:
         return [no_rules(answer)]
-    print(f"{default}: {HELD['gate']}{', through the queue' if queue else ''}")
+    way = "by pull request and through the queue" if queue else "by pull request"
+    print(f"{default}: changes come {way} with the status gate; no force push, no deletion")
     print(TEAM if team else f"{SOLO} (`{typed('protect', 'TEAM=1', '--team')}`: one other must)")
     for name in ("records", "versions"):
         answer = put(hub, there, read(name))
