@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from champion.errors import Refusal, shown
-from champion.judge.changes import matching
+from champion.judge.paths import matching
 from champion.workspace import branch, fork, gh, orphan, remote
 from champion.workspace.environment import typed
 from champion.workspace.gh import Hub, quoted
