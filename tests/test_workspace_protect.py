@@ -260,6 +260,7 @@ def test_who_cannot_change_settings_is_told_so_and_changes_nothing(desk: Desk) -
     ("url", "sentence"),
     [
         ("/srv/flights.git", "origin is no repository at GitHub"),
+        ("https://gitlab.com/group/ada/flights.git", "origin is no repository at GitHub"),
         ("git@gitlab.com:ada/flights.git", "else let the default branch take pull requests"),
         ("git@github.com:ada/flights.git", "run `gh auth login --hostname github.com`"),
     ],
@@ -275,7 +276,7 @@ def test_without_a_login_it_takes_one_sentence(desk: Desk, url: str, sentence: s
     desk.patch.setenv("PATH", str(Path(git).parent))
     if not shutil.which("gh"):
         assert desk.run("protect") == 2
-        assert ("gh, the GitHub CLI, is not installed" in desk.said) == (":" in url)
+        assert ("gh, the GitHub CLI, is not installed" in desk.said) == ("no repo" not in sentence)
 
 
 def test_no_answer_is_no_success(desk: Desk) -> None:
