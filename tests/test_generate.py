@@ -207,6 +207,8 @@ def test_the_owner_reviews_how_models_are_judged(baked: Bake) -> None:
         "/src/flight_delays/schema.py @me",
         "/src/champion/ @me",
         "/.github/ @me",
+        "/.dvc/config @me",
+        "/requirements*.txt @me",
     ]
     nobody = (baked().path / ".github/CODEOWNERS").read_text().splitlines()
     assert all(line.startswith("#") for line in nobody)
@@ -297,6 +299,11 @@ def test_make_passes_its_arguments_on(bake: Bake, tmp_path: Path) -> None:
     assert replace == [*data, name, "--mode", "replace"]
     moved = spoken(project, tmp_path, "storage", "URL=s3://bucket/a b")
     assert moved == ["-m", "champion", "storage", "s3://bucket/a b"]
+    assert spoken(project, tmp_path, "protect") == ["-m", "champion", "protect"]
+    protect = spoken(project, tmp_path, "protect", "TEAM=1", "QUEUE=1")
+    assert protect == ["-m", "champion", "protect", "--team", "--queue"]
+    adopt = spoken(project, tmp_path, "adopt", "PR=7", "CONFIRM=yes")
+    assert adopt == ["-m", "champion", "adopt", "7", "--confirm", "yes"]
 
 
 def test_make_alone_lists_every_verb_that_people_type(bake: Bake) -> None:

@@ -218,6 +218,17 @@ class Entry:
         return f"refs/heads/gh-readonly-queue/{name}"
 
 
+@dataclass(kw_only=True)
+class Environment:
+    """A place that jobs name; its secrets are for who may enter."""
+
+    id: int
+    name: str
+    policy: dict[str, bool] | None = None
+    rules: list[dict[str, Any]] = field(default_factory=list)
+    branches: dict[int, str] = field(default_factory=dict)  # what the policy lets in
+
+
 @dataclass(kw_only=True, eq=False)
 class Repository:
     """A repository: its Git objects are real, the rest is here."""
@@ -231,6 +242,8 @@ class Repository:
     parent: "Repository | None" = None
     default_branch: str = "main"
     actions_may_open_pulls: bool = False
+    workflow_permissions: str = "read"  # what a job's token may that names none
+    organisation_decides: bool = False  # on the two settings above
     forks_need_approval: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
@@ -243,6 +256,8 @@ class Repository:
     rulesets: dict[int, dict[str, Any]] = field(default_factory=dict)
     protection: dict[str, dict[str, Any]] = field(default_factory=dict)
     queue: list[Entry] = field(default_factory=list)  # to merge, one after the other
+    environments: dict[str, "Environment"] = field(default_factory=dict)
+    codeowners_errors: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def full_name(self) -> str:

@@ -36,6 +36,11 @@ def show(request: Request) -> Answer:
     """The repository; on its own it tells its settings, too."""
     merges = {"allow_merge_commit": True, "allow_squash_merge": True, "allow_rebase_merge": False}
     shape = shapes.repository(request.github, request.repository)
+    if request.token and request.token.permissions is None:
+        role = ROLES.index(request.repository.role(request.token.actor.login))
+        names = {"pull": "read", "triage": "triage", "push": "write"}
+        names |= {"maintain": "maintain", "admin": "admin"}
+        shape["permissions"] = {key: role >= ROLES.index(least) for key, least in names.items()}
     return Answer(shape | merges | request.repository.settings)
 
 
@@ -83,15 +88,21 @@ WORKFLOW_SETTINGS = f"{HOME}/actions/permissions/workflow"
 
 @route(f"GET {WORKFLOW_SETTINGS}", "administration: read", role="admin", public=False)
 def workflow_settings(request: Request) -> Answer:
-    allowed = request.repository.actions_may_open_pulls
+    where = request.repository
     return Answer(
-        {"default_workflow_permissions": "read", "can_approve_pull_request_reviews": allowed}
+        {
+            "default_workflow_permissions": where.workflow_permissions,
+            "can_approve_pull_request_reviews": where.actions_may_open_pulls,
+        }
     )
 
 
 @route(f"PUT {WORKFLOW_SETTINGS}", "administration: write", role="admin")
 def change_workflow_settings(request: Request) -> Answer:
-    allowed = request.json().get("can_approve_pull_request_reviews")
-    if allowed is not None:
-        request.repository.actions_may_open_pulls = bool(allowed)
+    where, fields = request.repository, request.json()
+    if where.organisation_decides:
+        raise Refused(409, "The organization decides on this setting")
+    allowed = fields.get("can_approve_pull_request_reviews", False)
+    where.actions_may_open_pulls = bool(allowed)
+    where.workflow_permissions = fields.get("default_workflow_permissions", "read")
     return Answer(status=204)

@@ -20,8 +20,15 @@ def paid(request: Request) -> None:
         raise Refused(403, UPGRADE)
 
 
-def checked(fields: dict[str, Any]) -> dict[str, Any]:
+def checked(request: Request, fields: dict[str, Any]) -> dict[str, Any]:
     """Refuse what cannot be kept; Actions cannot be let past a repository's rules."""
+    where = request.repository
+    for number, known in where.rulesets.items():
+        if known["name"] == fields.get("name") and number != fields.get("id"):
+            raise invalid("Validation Failed", message="Name must be unique")
+    queued = any(rule["type"] == "merge_queue" for rule in fields.get("rules", []))
+    if queued and where.owner.kind != "Organization":
+        raise Refused(422, None, "Invalid rule 'merge_queue': ")
     if not fields.get("name") or fields.get("enforcement") not in (
         "active",
         "disabled",
@@ -45,7 +52,7 @@ def listed(request: Request) -> Answer:
 @route(f"POST {HOME}/rulesets", WRITE, role="admin")
 def create(request: Request) -> Answer:
     paid(request)
-    fields, number = checked(request.json()), request.github.number()
+    fields, number = checked(request, request.json()), request.github.number()
     source = {"source_type": "Repository", "source": request.repository.full_name}
     made = {"target": "branch", "id": number, **source, **fields}
     request.repository.rulesets[number] = made
@@ -68,7 +75,7 @@ def show(request: Request, number: str) -> Answer:
 @route(f"PUT {HOME}/rulesets/{{number}}", WRITE, role="admin")
 def change(request: Request, number: str) -> Answer:
     found = find(request, number)
-    found |= checked(found | request.json())
+    found |= checked(request, found | request.json())
     return Answer(found)
 
 

@@ -27,6 +27,8 @@ VERBS = {
     "push-files": ("champion.workspace.publish", "send the files that the remote lacks"),
     "storage": ("champion.workspace.storage", "move the large files to another remote"),
     "update": ("champion.workspace.update", "merge the default branch and reproduce"),
+    "protect": ("champion.workspace.protect", "let GitHub refuse merges without the gate"),
+    "adopt": ("champion.workspace.adopt", "bring a fork's pull request into a branch here"),
     "new-holdout": ("champion.workspace.new_holdout", "draw another holdout, once this is used up"),
     "notebook": ("champion.workspace.notebook", "open notebooks/explore.ipynb"),
     "validate": ("champion.stages.validate", "stage: check the data"),

@@ -251,12 +251,15 @@ def record(commit: str, remote: str = "origin") -> None:
         show()
 
 
-def send(remote: str = "origin", known: dict[str, str] | None = None) -> dict[str, int]:
+def send(
+    remote: str = "origin", known: dict[str, str] | None = None, wanted: set[str] | None = None
+) -> dict[str, int]:
     """Send what the remote lacks: fetch, union, push; never forced, again if someone was faster.
 
     Parameters
     ----------
     known : the remote's branches, if they were just asked for.
+    wanted : only these objects; others may not have been meant for everybody.
 
     Returns
     -------
@@ -269,6 +272,8 @@ def send(remote: str = "origin", known: dict[str, str] | None = None) -> dict[st
     for _ in orphan.turns(TRIES):
         tip = fetch(remote, known)
         new = pending(remote)
+        if wanted is not None:
+            new = {name: size for name, size in new.items() if name in wanted}
         if tip and not new:
             record(tip, remote)
             return {}
