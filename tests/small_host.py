@@ -13,23 +13,24 @@ from github_client import Clone, ask, clone
 FOLDER = ".github/workflows"
 API = f"""#!{sys.executable} -IS
 import os, sys, urllib.error, urllib.request
-method, path, *body = sys.argv[1:]
-request = urllib.request.Request(
-    os.environ["GITHUB_API_URL"] + "/repos/" + os.environ["GITHUB_REPOSITORY"] + path,
-    body[0].encode() if body else None,
-    {{"Authorization": "Bearer " + os.environ["TOKEN"]}},
-    method=method,
-)
-try:
-    with urllib.request.urlopen(request) as answer:
-        print(answer.status, answer.read().decode())
-except urllib.error.HTTPError as error:
-    print(error.code)
+method, path, *bodies = sys.argv[1:]
+for body in bodies or [""]:
+    request = urllib.request.Request(
+        os.environ["GITHUB_API_URL"] + "/repos/" + os.environ["GITHUB_REPOSITORY"] + path,
+        body.encode() or None,
+        {{"Authorization": "Bearer " + os.environ["TOKEN"]}},
+        method=method,
+    )
+    try:
+        with urllib.request.urlopen(request) as answer:
+            print(answer.status, answer.read().decode())
+    except urllib.error.HTTPError as error:
+        print(error.code)
 """
 
 
 class SmallHost(Host):
-    """Ada owns the repository; her steps call the API with `api METHOD /path [JSON]`."""
+    """Ada owns the repository; her steps call the API with `api METHOD /path [JSON…]`."""
 
     def __init__(self, folder: Path) -> None:
         tools = folder / "tools"

@@ -70,7 +70,10 @@ def test_a_pull_request_is_trained_then_judged(host: SmallHost) -> None:
     work = host.begin(train=TRAIN, judge=JUDGE)
     assert host.story() == []
     pull = host.open(work, "try")
+    said: list[str] = []
+    host.before("train", "train", "fit", lambda: said.extend(gate(host, pull.head_sha)))
     host.settle()
+    assert said == ["pending"], "what is requested is told before the training"
     assert gate(host, pull.head_sha) == ["pending", "success"]
     assert host.story() == [
         ("train", "opened", "success"),
@@ -112,6 +115,9 @@ def test_paths_and_branches_decide_what_a_push_starts(host: SmallHost) -> None:
     assert host.story() == [("tests", "opened", "success")]
     work.git("switch", "--quiet", "main")
     work.commit("model", "1\n")
+    work.push("main")
+    host.settle()
+    work.commit("other", "2\n")
     work.push("main")
     host.settle()
     assert host.story()[1:] == [("tests", "push", "success")]
@@ -297,7 +303,7 @@ def test_a_push_in_the_middle_of_a_step_stops_what_it_replaces(host: SmallHost) 
 def test_a_lost_runner_does_nothing_more(
     host: SmallHost, request_of: str, titles: list[str]
 ) -> None:
-    work = "for title in begun done; do api POST /issues '{\"title\": \"'$title'\"}'; done"
+    work = 'api POST /issues \'{"title": "begun"}\' \'{"title": "done"}\''
     steps = ["echo started", {"name": "work", "run": work}, TIDY]
     first = job("first", *steps, permissions={"issues": "write"})
     told = {"needs": "first", "if": "always()"}
@@ -427,11 +433,25 @@ def test_the_merge_queue_waits_for_a_status_and_drops_what_changed(host: SmallHo
     host.ask("POST /rulesets", body=REQUIRED)
     pull = host.open(work, "try")
     bot = host.github.workflow_token(host.home, {"statuses": "write"})
-    body = {"context": "gate", "state": "success"}
-    ask(host.github, f"POST /repos/ada/flights/statuses/{pull.head_sha}", bot, body)
+
+    def say(sha: str, state: str) -> None:
+        body = {"context": "gate", "state": state}
+        ask(host.github, f"POST /repos/ada/flights/statuses/{sha}", bot, body)
+
+    say(pull.head_sha, "success")
     host.enqueue(pull)
     host.settle()
-    assert (len(host.home.queue), pull.state) == (1, "open")
+    (entry,) = host.home.queue
+    say(entry.sha, "pending")
+    other = host.open(work, "other", "other").head_sha
+    host.home.bare.point("refs/heads/main", other)
+    host.settle()
+    assert (host.home.queue, pull.state) == ([entry], "open")
+    assert entry.base_sha == other, "tried again on what main is now"
+    say(entry.sha, "pending")
+    host.settle()
+    assert host.home.queue == [entry]
+    work.git("switch", "--quiet", "try")
     work.commit("model", "3\n")
     work.push("try")
     host.settle()

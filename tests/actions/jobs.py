@@ -46,7 +46,6 @@ def run_job(run: Run, tree: Tree, job: Job, known: dict[str, Any]) -> None:
         job.token.live = False
     forgives = truthy(language().evaluate(tree.get("continue-on-error", False), known))
     job.result = "success" if forgives and job.conclusion == "failure" else job.conclusion
-    run.machine.watch(run)
 
 
 def carry_out(

@@ -103,7 +103,7 @@ class Machine:
     minute : seconds that a minute of `timeout-minutes` lasts.
     stand_ins : actions by name, beside or instead of those of `stand_ins.py`.
     before : told of a job's place and a step that is next.
-    watch : told of a run again and again, while its steps run and when a job is over.
+    watch : told of a run again and again while its steps run.
     """
 
     path: tuple[Path, ...] = ()
