@@ -2,7 +2,7 @@
 
 import argparse
 
-STEPS = ("plan", "data", "train", "pack", "begin", "find", "score", "publish", "settle")
+STEPS = ("plan", "data", "train", "pack", "begin", "find", "score", "publish", "comment", "settle")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,8 +19,10 @@ def run(arguments: argparse.Namespace) -> int:
         from champion.ci import score
 
         return score.run()
-    from champion.ci import publish, subject
+    from champion.ci import comment, publish, subject
     from champion.ci.api import Api
 
     api = Api.of_job()
+    if step == "comment":
+        return comment.run(api)
     return subject.run(api) if step == "find" else int(getattr(publish, step)(api))
