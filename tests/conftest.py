@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from actions.runner import STOOD_IN
 
 TEMPLATE = Path(__file__).resolve().parents[1]
 PROJECT = TEMPLATE / "{{cookiecutter.project_slug}}"
@@ -78,6 +81,23 @@ class Attempt:
 
 Bake = Callable[..., BakedProject]
 TryBake = Callable[..., Attempt]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist tells what did not run for real."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["stood_in"] = sorted(STOOD_IN)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    STOOD_IN.update(getattr(node, "workeroutput", {}).get("stood_in", []))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if STOOD_IN:
+        terminalreporter.section("ran on stand-ins, not for real")
+        terminalreporter.line(", ".join(sorted(STOOD_IN)))
 
 
 @pytest.fixture(scope="session", autouse=True)

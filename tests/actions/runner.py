@@ -13,8 +13,10 @@ from .language import Tree, language
 from .legs import Needs, known, needed, run_legs, together
 from .local import is_local
 from .repository import Machine, Repository
-from .result import Run
-from .stand_ins import stand_in
+from .result import STAND_IN, Run
+from .stand_ins import STAND_INS, stand_in
+
+STOOD_IN: set[str] = set()  # the actions that did not run for real in this process
 
 
 def load(repository: Repository, path: str, commit: str) -> Tree:
@@ -68,6 +70,7 @@ def execute(run: Run) -> Run:
             needs[name]["outputs"].update({key: one for key, one in leg.outputs.items() if one})
     run.artifacts = run.repository.artifacts.of(run.id)
     run.conclusion = together(run.jobs)
+    STOOD_IN.update(name for name in run.how(STAND_IN) if name.split(" ")[0] in STAND_INS)
     return run
 
 

@@ -5,6 +5,7 @@ inputs that it knows go; any other input is refused, and so is an action without
 """
 
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from .checkout import checkout
 from .errors import Failed, Refused
 from .repository import Machine
 
+DOUBLES = Path(__file__).resolve().parents[1] / "doubles"
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 
 
@@ -66,6 +68,20 @@ def setup_uv(call: Call) -> None:
     call.step.outputs["cache-hit"] = "false"
 
 
+def setup_cml(call: Call) -> None:
+    """The machine's own CML, led to the tests' GitHub; a double where there is none."""
+    call.take({"version": "latest", "vega": "true"})
+    real = shutil.which("cml")
+    call.step.action += " (the machine's cml)" if real else " (a double of cml)"
+    words = ["real_cml.py", real] if real else ["cml.py"]
+    command = shlex.join([sys.executable, str(DOUBLES / words[0]), *words[1:]])
+    launcher = call.place.folder / "tools" / "launch-cml"
+    launcher.parent.mkdir(exist_ok=True)
+    launcher.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    launcher.chmod(0o755)
+    linked(call, "cml", {"cml": launcher})
+
+
 def linked(call: Call, name: str, programs: dict[str, Path]) -> Path:
     """A folder of programs, put first on the path."""
     folder = call.place.folder / "tools" / name
@@ -86,4 +102,5 @@ STAND_INS: dict[str, Callable[[Call], None]] = {
     "actions/setup-python": setup_python,
     "actions/upload-artifact": stored.upload,
     "astral-sh/setup-uv": setup_uv,
+    "iterative/setup-cml": setup_cml,
 }

@@ -35,7 +35,7 @@ from champion.workspace import branch, objects, remote
 from champion.workspace.git import git, show
 
 
-def run() -> int:
+def score() -> int:
     """Step `score`."""
     subject = Subject.of_job()
     assert subject is not None

@@ -1,33 +1,27 @@
-"""`champion ci STEP`: the steps of the workflows, by name. What a step does not need stays unread."""
+"""`champion ci STEP`: the steps of the workflows. What a step does not need stays unread."""
 
 import argparse
 import importlib
 
-STEPS = ("plan", "data", "train", "pack", "begin", "find", "score", "publish", "settle",
-         "look", "verify", "promote")  # fmt: skip
+ALONE = {
+    "plan": "training", "data": "training", "train": "training", "pack": "training",
+    "score": "score",
+}  # fmt: skip
+ASKING = {  # the API, which they get as their argument
+    "begin": "publish", "find": "subject", "publish": "publish", "comment": "comment",
+    "settle": "publish", "look": "subject", "verify": "verify", "promote": "promote",
+}  # fmt: skip
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("step", choices=STEPS)
+    parser.add_argument("step", choices=[*ALONE, *ASKING])
 
 
 def run(arguments: argparse.Namespace) -> int:
     step = arguments.step
-    if step in ("plan", "data", "train", "pack"):
-        from champion.ci import training
-
-        return int(getattr(training, step)())
-    if step == "score":
-        from champion.ci import score
-
-        return score.run()
-    from champion.ci import publish, subject
+    module = importlib.import_module(f"champion.ci.{(ALONE | ASKING)[step]}")
+    if step in ALONE:
+        return int(getattr(module, step)())
     from champion.ci.api import Api
 
-    api = Api.of_job()
-    if step in ("verify", "promote"):
-        module = importlib.import_module(f"champion.ci.{step}")
-        return int(getattr(module, step)(api))
-    if step in ("find", "look"):
-        return int(getattr(subject, step)(api))
-    return int(getattr(publish, step)(api))
+    return int(getattr(module, step)(Api.of_job()))

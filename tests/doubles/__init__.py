@@ -1,0 +1,1 @@
+"""Programs that stand in for others; each says what it leaves out."""

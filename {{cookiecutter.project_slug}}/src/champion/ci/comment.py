@@ -1,0 +1,50 @@
+"""One report a pull request, in one comment that stays where it is.
+
+CML posts it. `cml comment update` edits the newest comment with its mark among the first 30,
+whoever wrote it, and adds one if there is none. So it would add one again and again once the
+report stands behind 30 others, and write it into a comment that a stranger has marked and can
+edit. There, and where CML is missing, the report is posted here.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from champion.ci.api import Api
+from champion.ci.outputs import write_output
+
+SEEN = 30  # comments that CML looks at
+MARK = '![](https://cml.dev/watermark.png#{} "CML watermark champion")'
+MARKED = re.compile(re.escape(MARK).replace(r"\{\}", "[0-9a-fA-F]+"))
+
+Comment = dict[str, Any]
+
+
+def comment(api: Api) -> int:
+    """Step `comment`; the output `cml` is set if CML is to post."""
+    pull = int(os.environ["PULL_REQUEST"])
+    comments = list(api.pages(f"issues/{pull}/comments"))
+    found, own = last(comments[:SEEN]), last(filter(by_a_bot, comments))
+    if shutil.which("cml") and found == own:
+        write_output("cml", "true")
+        return 0
+    text = Path(os.environ["REPORT"]).read_text(encoding="utf-8")
+    body = {"body": f"{text}\n\n{MARK.format(os.environ['GITHUB_SHA'])}"}
+    if own:
+        api.patch(f"issues/comments/{own['id']}", body)
+    else:
+        api.post(f"issues/{pull}/comments", body)
+    return 0
+
+
+def last(comments: Iterable[Comment]) -> Comment | None:
+    """The newest of those with CML's mark."""
+    return next((one for one in reversed(list(comments)) if MARKED.search(one["body"] or "")), None)
+
+
+def by_a_bot(comment: Comment) -> bool:
+    """Whether no person can edit it as its author."""
+    return (comment["user"] or {}).get("type") == "Bot"
