@@ -7,7 +7,6 @@ import pytest
 
 from conftest import Bake
 from pull_requests import ProjectHost, new_host, published
-from ready import answers, evidence, said, trained
 
 
 @pytest.fixture
@@ -19,22 +18,22 @@ def host(
 
 
 def tags(host: ProjectHost) -> list[str]:
-    return sorted(host.home.bare.references("refs/tags"))
+    return sorted(
+        name.removeprefix("refs/tags/") for name in host.home.bare.references("refs/tags")
+    )
 
 
 def test_first(host: ProjectHost) -> None:
     host.dispatch("promote.yml")
     host.settle()
-    for run in host.runs:
-        print(
-            run.name,
-            run.event.name,
-            run.conclusion,
-            [(j.name, j.conclusion, j.reason) for j in run.jobs],
-        )
-        for j in run.jobs:
-            for s in j.all_steps():
-                print("   ", s.name, s.conclusion, round(s.seconds, 2))
-    print(host.run("promote").log[-6000:])
-    print(tags(host), [(r.tag, [a.name for a in r.assets]) for r in host.home.releases])
     assert tags(host) == ["model#production#1", "model@v1.0.0"]
+    ada = host.clone()
+    ada.edit("params.yaml", model={"kind": "boosted"})
+    pull = ada.open("boosted")
+    host.settle()
+    assert host.gate(pull).state == "success", host.run("judge").log
+    host.ask(f"PUT /pulls/{pull.number}/merge", body={})
+    host.settle()
+    host.dispatch("promote.yml", version="v1.0.0", reason="it was fairer")
+    host.settle()
+    assert tags(host)[:3] == [f"model#production#{n}" for n in (1, 2, 3)]

@@ -4,6 +4,7 @@ One does what its action documents, with real Git, real files and real zip files
 inputs that it knows go; any other input is refused, and so is an action without a stand-in.
 """
 
+import hashlib
 import re
 import shlex
 import shutil
@@ -82,6 +83,18 @@ def setup_cml(call: Call) -> None:
     linked(call, "cml", {"cml": launcher})
 
 
+def attest(call: Call) -> None:
+    """What would be signed: the files that are named, with their hashes; nothing is signed."""
+    asked = call.take({"subject-path": ""})
+    found = sorted(call.place.workspace.glob(asked["subject-path"]))
+    if not found:
+        raise Failed(f"Could not find subject at path {asked['subject-path']}")
+    if not call.place.job.token or not call.place.job.token.may("attestations", "write"):
+        raise Failed("Resource not accessible by integration")
+    for path in found:
+        call.say(f"{path.name}: sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}")
+
+
 def linked(call: Call, name: str, programs: dict[str, Path]) -> Path:
     """A folder of programs, put first on the path."""
     folder = call.place.folder / "tools" / name
@@ -94,6 +107,7 @@ def linked(call: Call, name: str, programs: dict[str, Path]) -> Path:
 
 
 STAND_INS: dict[str, Callable[[Call], None]] = {
+    "actions/attest": attest,
     "actions/cache": cached.both,
     "actions/cache/restore": cached.restore,
     "actions/cache/save": cached.save,

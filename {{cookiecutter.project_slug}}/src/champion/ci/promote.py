@@ -49,7 +49,7 @@ def promote(api: Api) -> int:
         release(api, it, version)
         write_output("released", "true")
     else:
-        revert.propose(api, it.commit, f"Go back to {version}", event.body["reason"])
+        write_summary(revert.propose(api, it.commit, f"Go back to {version}", event.body["reason"]))
     judge_waiting(api)
     return 0
 
@@ -103,7 +103,7 @@ def tag(commit: str, version: str, event: Event) -> None:
         gto("register", "model", commit, "--version", version, "--message", message)
     if not (stage := production()) or resolve(f"refs/tags/{stage}") != commit:
         options = ("--version", version, "--stage", "production", "--message", message)
-        gto("assign", "model", *options)
+        gto("assign", "model", *options, "--force")  # also one that was in production before
     git(
         "push", "--quiet", "--no-verify", "origin", f"refs/tags/{name}", f"refs/tags/{production()}"
     )
@@ -117,7 +117,7 @@ def production() -> str:
 
 def gto(*arguments: str) -> None:
     done = subprocess.run(
-        [str(environment.find().python), "-m", "gto", *arguments],
+        [str(environment.find().bin / "gto"), *arguments],
         capture_output=True, encoding="utf-8", env=environment.find().variables(),
     )  # fmt: skip
     if done.returncode:

@@ -15,6 +15,7 @@ from champion.ci.subject import Subject, event
 from champion.markdown import clean, prose
 
 REPORT = Path(".champion/report.md")
+MOST_LETTERS = 60_000  # of a comment; GitHub takes 65,536
 
 
 def begin(api: Api) -> int:
@@ -78,8 +79,11 @@ def settled(subject: Subject) -> str:
 def tell(subject: Subject, text: str) -> int:
     """Show the report on the page of the run, and leave it for the comment."""
     REPORT.parent.mkdir(exist_ok=True)
-    REPORT.write_text(text, encoding="utf-8")
     write_summary(text)
+    if len(text) > MOST_LETTERS:
+        cut = text[:MOST_LETTERS].rpartition("\n")[0]
+        text = f"{cut}\n\n… the rest is on [the page of the run]({gate.here()}).\n"
+    REPORT.write_text(text, encoding="utf-8")
     if subject.pull:
         write_output("pull", str(subject.pull))
         write_output("report", str(REPORT))

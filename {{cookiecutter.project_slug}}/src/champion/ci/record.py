@@ -152,7 +152,8 @@ def store() -> None:
         if not (folder / name).exists():
             os.link(path, folder / name)
     if on_branch:
-        print(f"Stored {branch.counted(branch.send())}")
+        if sent := branch.send():
+            print(f"Stored {branch.counted(sent)}")
         return
     names = ["".join(name.parts) for name in new]
     done = environment.find().capture("-c", TRANSFER, "push", *names)

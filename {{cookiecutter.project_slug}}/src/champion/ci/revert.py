@@ -48,7 +48,9 @@ def propose(api: Api, target: str, title: str, why: str) -> str:
         made = api.post("pulls", {"title": title, "head": branch, "base": base, "body": body})
     except Refusal:
         link = f"{os.environ['GITHUB_SERVER_URL']}/{api.name}/compare/{base}...{branch}"
-        return f"Open the pull request yourself: {link} (Actions may not: {SETTING})."
+        said = f"Open the pull request yourself: {link} (Actions may not: {SETTING})."
+        tell(api, title, f"{body}\n\n{said}")
+        return said
     api.post("actions/workflows/train.yml/dispatches", {"ref": branch, "inputs": {}})
     return f"#{made['number']} goes back."
 
