@@ -14,7 +14,9 @@ import validation
 from flights import TEMPLATE, Project, generate, packages
 from report import Report
 
-NAMES = ("generating", "judge", "pipeline", "validation")
+import pull_requests
+
+NAMES = ("generating", "judge", "pipeline", "pull_requests", "validation")
 LIBRARIES = ("dvc", "pandas", "pandera", "pyarrow", "scikit-learn")
 
 
@@ -49,7 +51,7 @@ def main() -> int:
             judge_simulation.benchmark(report, given.trial)
             judge_errors.benchmark(report, given.trial)
             judge_speed.benchmark(report, folder, times, given.trial)
-        if {"pipeline", "validation"} & {*names}:
+        if {"pipeline", "pull_requests", "validation"} & {*names}:
             report.progress("generate a project and set it up")
             generate(folder)
             project = Project(folder, shared=given.trial)
@@ -59,6 +61,8 @@ def main() -> int:
             pipeline.benchmark(report, project, sizes, times, given.trial)
         if "validation" in names:
             validation.benchmark(report, project, sizes, times, given.trial)
+        if "pull_requests" in names:
+            pull_requests.benchmark(report, project, given.trial)
     return 0
 
 
