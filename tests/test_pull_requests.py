@@ -1,5 +1,6 @@
 """The project of the stories: how people work on it, and what its host tells of them."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +74,7 @@ def test_a_workflow_brings_the_data_with_the_projects_own_commands(host: Project
     bob, eve = host.clone("bob"), host.fork("eve")
     pulls = []
     for person in (bob, eve):
+        shutil.rmtree(person.path / ".github/workflows")
         person.write(".github/workflows/runs.yml", RUNS)
         pulls.append(person.open("try"))
     assert [pull.head_repository.full_name for pull in pulls] == [NAME, "eve/members"]
