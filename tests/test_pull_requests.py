@@ -50,6 +50,7 @@ def test_a_person_changes_a_model_and_sends_what_came_of_it(host: ProjectHost) -
     assert host.files("dvc-storage") > before
     assert host.published.git("status", "--porcelain") == "", "nobody works in what is copied"
     ada.main()
+    assert ada.git("branch", "--show-current") == "main"
     assert "kind: linear" in (ada.path / "params.yaml").read_text()
 
 
