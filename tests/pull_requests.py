@@ -1,11 +1,13 @@
 """The project that whole pull requests run on, its host, and the people who work on it.
 
-with new_host(tmp_path, published(tmp_path_factory, baked)) as host:
-    ada = host.clone("ada")
-    ada.edit("params.yaml", model={"kind": "boosted"})
-    pull = ada.open("better")
-    host.settle()
-    assert host.gate(pull).state == "success"
+A story reads:
+
+    with new_host(tmp_path, published(tmp_path_factory, baked)) as host:
+        ada = host.clone("ada")
+        ada.edit("params.yaml", model={"kind": "boosted"})
+        pull = ada.open("better")
+        host.settle()
+        assert host.gate(pull).state == "success"
 """
 
 import json

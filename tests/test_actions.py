@@ -513,6 +513,7 @@ def test_a_checked_out_action_needs_a_checkout(world: World) -> None:
     run = world.steps(use, GREET)
     assert run.conclusion == "failure"
     assert "Did you forget to run actions/checkout" in run.log
+    assert "Can't find 'action.yml'" in world.steps("- uses: $/.github/actions/gone").log
     run = world.steps(f"- uses: {CHECKOUT}\n{use}")
     assert run.conclusion == "success"
     assert run.how(STAND_IN) == ["actions/checkout"]

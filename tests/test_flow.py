@@ -474,6 +474,22 @@ def test_a_checkout_without_blobs_brings_them_when_they_are_read(host: SmallHost
     assert [step.log for step in host.run("train").job("job").steps[1:]] == ["1", "first"]
 
 
+def test_an_artifact_is_taken_as_it_is_by_then(host: SmallHost) -> None:
+    """Somebody who may write replaces what another run left."""
+
+    def replace() -> None:
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            archive.writestr("e", "2\n")
+        (kept,) = host.home.runs[0].artifacts
+        kept.content = content.getvalue()
+
+    with_artifact(host, actions="read")
+    host.before("judge", "judge", "take", replace)
+    host.settle()
+    assert host.run("judge").log.endswith("\n2")
+
+
 def test_workflows_that_start_each_other_are_stopped(
     host: SmallHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:

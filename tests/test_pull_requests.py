@@ -1,5 +1,6 @@
 """The project of the stories: how people work on it, and what its host tells of them."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def test_a_person_changes_a_model_and_sends_what_came_of_it(host: ProjectHost) -
     assert host.files("dvc-storage") > before
     assert host.published.git("status", "--porcelain") == "", "nobody works in what is copied"
     ada.main()
+    assert ada.git("branch", "--show-current") == "main"
     assert "kind: linear" in (ada.path / "params.yaml").read_text()
 
 
@@ -73,6 +75,7 @@ def test_a_workflow_brings_the_data_with_the_projects_own_commands(host: Project
     bob, eve = host.clone("bob"), host.fork("eve")
     pulls = []
     for person in (bob, eve):
+        shutil.rmtree(person.path / ".github/workflows")
         person.write(".github/workflows/runs.yml", RUNS)
         pulls.append(person.open("try"))
     assert [pull.head_repository.full_name for pull in pulls] == [NAME, "eve/members"]

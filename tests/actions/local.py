@@ -37,10 +37,11 @@ def load(place: Place, uses: str) -> tuple[Tree, Path]:
 
 
 def own(place: Place, path: str) -> Path:
-    """The folder `path` of the workflow's own commit, put beside the workspace."""
-    target = place.temp / "own"
-    if not (target / path).exists():
-        packed = place.repository.git("archive", "--format=tar", place.run.event.sha, path)
+    """Where the folder `path` of the workflow's own commit is put, if it has one."""
+    target, commit = place.temp / "own", place.run.event.sha
+    there = place.repository.git("ls-tree", "--name-only", commit, path)
+    if there and not (target / path).exists():
+        packed = place.repository.git("archive", "--format=tar", commit, path)
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             archive.extractall(target, filter="data")
     return target

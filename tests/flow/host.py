@@ -51,7 +51,7 @@ class Host:
         self.workflows = Workflows(self.actions)
         self.records: dict[int, state.Run] = {}
         self.actions.artifacts = Shelf(
-            folder / "scratch/artifacts", github=self.github, records=self.records
+            folder / "scratch/artifacts", github=self.github, repository=self.home
         )
         self.machine = replace(machine or Machine(), before=self._before, watch=self._watch)
         self.runs: list[Run] = []

@@ -1,5 +1,6 @@
 """What the API is told of a run while it goes on: its jobs, their steps and tokens, its artifacts."""
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,10 +53,10 @@ def steps(job: Job) -> list[dict[str, Any]]:
 
 @dataclass
 class Shelf(Artifacts):
-    """Artifacts that the API lists, too; what it deletes or lets expire is gone."""
+    """The artifacts that the API lists, and no others: what it has is what a step is given."""
 
     github: GitHub = field(kw_only=True)
-    records: dict[int, state.Run] = field(kw_only=True)
+    repository: Repository = field(kw_only=True)
 
     def __post_init__(self) -> None:
         self.ids = iter(self.github.number, None)
@@ -64,13 +65,29 @@ class Shelf(Artifacts):
         self, run_id: int, attempt: int, name: str, files: dict[str, Path], again: bool
     ) -> Artifact:
         made = super().upload(run_id, attempt, name, files, again)
-        record = self.records[run_id]
+        record, content = self.record(run_id), made.file.read_bytes()
+        told = state.Artifact(id=made.id, name=name, content=content, run=record)
         with self.github.lock:
-            listed = [one for one in record.artifacts if one.id in self.stored]
-            told = state.Artifact(id=made.id, name=name, content=made.file.read_bytes(), run=record)
-            record.artifacts[:] = [*listed, told]
+            others = [one for one in record.artifacts if one.name != name]
+            record.artifacts[:] = [*others, told]
         return made
 
     def of(self, run_id: int) -> list[Artifact]:
-        listed = {one.id for one in self.records[run_id].artifacts if not one.expired}
-        return [one for one in super().of(run_id) if one.id in listed]
+        with self.github.lock:
+            listed = [one for one in self.record(run_id).artifacts if not one.expired]
+            return [self.taken(one) for one in listed]
+
+    def taken(self, told: state.Artifact) -> Artifact:
+        """An artifact as it is listed now, whoever changed or made it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self.folder / f"{told.id}.zip"
+        file.write_bytes(told.content)
+        attempt = self.stored[told.id].attempt if told.id in self.stored else told.run.attempt
+        digest = f"sha256:{hashlib.sha256(told.content).hexdigest()}"
+        size = len(told.content)
+        kept = Artifact(told.id, told.name, told.run.id, attempt, file, size, digest)
+        self.stored[told.id] = kept
+        return kept
+
+    def record(self, run_id: int) -> state.Run:
+        return next(run for run in self.repository.runs if run.id == run_id)
