@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from flow import Host
 from run import ROOT, call, fail, say
 from tour_guide import (
     commit,
@@ -20,6 +21,7 @@ from tour_guide import (
     tell,
 )
 from tour_judge import judged, judging
+from tour_pull_requests import address, host, pull_requests
 
 HEADER = "Customer no.;E-mail;Fee (€/month);Since;Paperless?;Plan;Calls;Note;Churned"
 PLANS = ("Basic", "Family & Friends", "Größe L")
@@ -94,13 +96,18 @@ def sample(folder: Path) -> Path:
     call("make", "repro", folder=project)
     commit(project, "Train the first champion")
 
+    with host(folder, project) as github:
+        return shared(github, project, folder)
+
+
+def shared(github: Host, project: Path, folder: Path) -> Path:
+    """Publish, a colleague, pull requests, the next month."""
     say("   It is published: code and large files go to one repository, no cloud account")
-    call("git", "init", "--quiet", "--bare", "-b", "main", folder / "server.git")
-    call("git", "remote", "add", "origin", folder / "server.git", folder=project)
-    call("make", "publish", folder=project)
+    call("git", "remote", "add", "origin", address(github), folder=project)
+    call("make", "publish", "CONFIRM=public", folder=project)
 
     say("   A colleague clones it. Set-up pulls the data; there is nothing to train")
-    call("git", "clone", "--quiet", "server.git", "colleague", folder=folder)
+    call("git", "clone", "--quiet", address(github), "colleague", folder=folder)
     colleague = folder / "colleague"
     call("make", "setup", folder=colleague)
     said = output("make", "repro", folder=colleague)
@@ -109,8 +116,9 @@ def sample(folder: Path) -> Path:
     expect(same, "the colleague has the same champion, byte by byte")
 
     judging(project, folder / "reports")
+    pull_requests(github, project, folder / "reports")
 
-    say("4. February arrives: validated, tracked, trained on; the holdout moves to its last week")
+    say("5. February arrives: validated, tracked, trained on; the holdout moves to its last week")
     old = report(project, "holdout")["rows"]
     call("git", "switch", "--quiet", "--create", "february", folder=project)
     call("make", "data", "FILE=data/later/flights-2013-02.parquet", folder=project)

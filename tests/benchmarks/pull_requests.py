@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from flights import TEMPLATE, Project
+from flights import SAMPLE, TEMPLATE, Project
 from measure import Measured
 from report import Report
 from ruamel.yaml import YAML
@@ -125,7 +125,7 @@ def fewer_leaves(work: Path, _: Project) -> None:
 def another_month(work: Path, project: Project) -> None:
     """As `make data` does, in the project whose environment it is."""
     run(project, work, "setup")
-    run(project, work, "data", "data/later/flights-2013-02.parquet")
+    run(project, work, "data", str(SAMPLE / "later/flights-2013-02.parquet"))
     run(project, work, "push-files")
 
 
@@ -166,7 +166,7 @@ def told(name: str, runs: list[Run], bare: Measured | None) -> list[str]:
                 reached = reached or part == "publish"
     shown = [f"{spent[part]:.1f}" for part in spent]
     base = f"{bare.seconds:.1f}" if bare else "0"
-    return [name, f"{gate:.1f}", base, AIMS.get(name, ""), *shown, f"{minutes:.0f}"]
+    return [name, f"{gate:.1f}", base, AIMS.get(name, "-"), *shown, f"{minutes:.0f}"]
 
 
 def git(folder: Path, *arguments: Any) -> None:
