@@ -178,69 +178,221 @@ def test_a_branch_goes_while_it_is_judged(host: ProjectHost, event: str) -> None
     host.before("judge", "publish", "Publish", go)
     end(host, run, left)
     host.settle()
-    print(wording(host, run.head_sha), host.comments(pull), host.branches())
-    assert looks(host) == [1]
     assert pull.state == "closed"
-    assert pull.head_sha == run.head_sha
+    assert looks(host) == [1]
     assert ("boosted" in host.branches()) == (event == "closed")
+    assert wording(host, run.head_sha).startswith("failure: ")
 
 
 def test_nothing_is_judged_that_came_too_late(host: ProjectHost) -> None:
     """A branch that is behind, was pushed again, closed or deleted before its training ended."""
     ada = host.clone()
-    behind = boosted(ada, "behind")
-    run = training(host, behind)
+    pulls = {}
+    for event in ("behind", "rewritten", "closed", "deleted", "moved"):
+        ada.main()
+        pull = boosted(ada, event)
+        pulls[event] = (pull, training(host, pull))
+    left = better(ada)
+    ada.git("push", "--quiet", "--no-verify", "origin", "main:refs/heads/other", ":deleted")
+    host.ask(f"PATCH /pulls/{pulls['closed'][0].number}", body={"state": "closed"})
+    host.ask(f"PATCH /pulls/{pulls['moved'][0].number}", body={"base": "other"})
+    ada.git("switch", "--quiet", "rewritten")
+    ada.git("commit", "--quiet", "--amend", "--no-verify", "-m", "Again")
+    ada.push("--force")
     ada.main()
     ada.write("docs/notes.md", "Meanwhile.\n")
     ada.commit()
     ada.push()
     host.github.take_events()
-    end(host, run, better(ada))
-    host.settle()
-    print(wording(host, behind), host.comments(behind))
-    for event in ("pushed", "closed", "deleted", "another base"):
-        ada.main()
-        pull = boosted(ada, event.replace(" ", "-"))
-        run = training(host, pull)
-        if event == "pushed":
-            ada.git("commit", "--quiet", "--amend", "--no-verify", "-m", "Rewritten")
-            ada.push("--force")
-            newer = training(host, pull)
-        elif event == "closed":
-            host.ask(f"PATCH /pulls/{pull.number}", body={"state": "closed"})
-        elif event == "deleted":
-            ada.git("push", "--quiet", "--no-verify", "origin", ":deleted")
-        else:
-            ada.git("push", "--quiet", "--no-verify", "origin", "HEAD~:refs/heads/other")
-            host.ask(f"PATCH /pulls/{pull.number}", body={"base": "other"})
-        end(host, run, better(ada))
+    for event, (pull, run) in pulls.items():
+        end(host, run, left)
         host.settle()
-        print(event, wording(host, run.head_sha), host.comments(pull))
-        if event == "pushed":
-            end(host, newer, None)
-            host.settle()
-            print(event, wording(host, pull), host.comments(pull))
+        gate = wording(host, run.head_sha).removeprefix("failure: Not judged: ")
+        if event == "behind":
+            assert gate == "the default branch has moved on: update the branch (make update)"
+            assert gate in host.comments(pull)[0]
+        else:
+            assert gate == (
+                "it is not the newest commit of an open pull request into the default branch"
+            ), event
+            assert host.comments(pull) == []
+    assert host.gate(pulls["rewritten"][0]) is None
     assert host.ledger() == []
 
 
-def test_training_ends_without_results(host: ProjectHost) -> None:
+AGAIN = "training left no results: start it again"
+FAILED = "training or a check of the branch failed: see train"
+
+
+def test_training_that_gives_nothing_to_judge_says_why(host: ProjectHost) -> None:
     ada = host.clone()
-    pull = boosted(ada)
-    left = better(ada)
-    for number, (conclusion, kept) in enumerate(
-        [
-            ("cancelled", None), ("timed_out", None), ("startup_failure", None), ("success", None),
-            ("failure", None), ("success", "expired"), ("stale", None), ("failure", "whole"),
-        ]
-    ):  # fmt: skip
-        if number:
-            ada.write("docs/notes.md", f"{number}\n")
-            ada.commit()
-            ada.push()
+    pull, left = boosted(ada), better(ada)
+    cases = (
+        ("cancelled", None, "training was cancelled or ran out of time: start it again"),
+        ("timed_out", None, "training ran out of time: start it again"),
+        ("startup_failure", None, "train.yml is not valid"),
+        ("success", None, AGAIN),
+        ("success", "expired", AGAIN),
+        ("failure", None, FAILED),
+        ("failure", "whole", FAILED),  # a model that is better, and tests that fail
+        ("stale", "whole", "training ended as stale"),
+    )
+    for number, (conclusion, kept, why) in enumerate(cases):
+        ada.write("docs/notes.md", f"{number}\n")
+        ada.commit()
+        ada.push()
         run = training(host, pull)
+        assert wording(host, pull) == "pending: Waiting for training"
         if kept:
-            runs.add_artifact(host.github, run, "train", left.zipped()).expired = kept == "expired"
+            made = runs.add_artifact(host.github, run, "train", left.zipped())
+            made.expires_at = made.created_at if kept == "expired" else made.expires_at
         end(host, run, None, conclusion)
         host.settle()
-        print(conclusion, kept, wording(host, pull), host.comments(pull))
+        assert wording(host, pull) == f"failure: Not judged: {why}", conclusion
+        (comment,) = host.comments(pull)
+        assert "Not judged" in comment
+        assert why.split(".")[0] in comment
     assert host.ledger() == []
+
+
+def test_a_verdict_stays_whatever_training_does_next(host: ProjectHost) -> None:
+    ada = host.clone()
+    pull = boosted(ada)
+    run = trained(host, pull, evidence(ada, said(ada)))
+    host.settle()
+    gate, comments = wording(host, pull), host.comments(pull)
+    assert gate.startswith("failure: No")
+    for conclusion in ("action_required", "cancelled", "failure"):
+        for artifact in run.artifacts:
+            artifact.expires_at = artifact.created_at
+        trained_again(host, run, conclusion)
+        assert wording(host, pull) == gate, conclusion
+        assert host.comments(pull) == comments
+    assert [status.state for status in host.gates(pull)] == ["pending", "failure"]
+    assert len(host.ledger()) == 1
+
+
+def test_the_judge_is_lost_at_every_step_and_run_again(host: ProjectHost) -> None:
+    """Each attempt dies one write later than the one before; the last one finds all of it done."""
+    ada = host.clone()
+    pull = boosted(ada)
+    run, head = training(host, pull), pull.head_sha
+    host.kill("judge", "score", "Score")
+    end(host, run, better(ada))
+    host.settle()
+    assert wording(host, head) == "failure: Not judged: the judge broke: re-run it, see its log"
+    host.kill("judge", "publish", "Publish")
+    again(host, failed=False)
+    assert host.ledger() == []
+    before = host.files("dvc-storage")
+    host.kill("judge", "publish", "Publish", STORE)  # the ledger
+    again(host)
+    assert looks(host) == [1]
+    assert host.files("dvc-storage") == before
+    host.kill("judge", "publish", "Publish", STORE)  # the large files
+    again(host)
+    assert host.files("dvc-storage") > before
+    assert pull.head_sha == head
+    host.kill("judge", "publish", "Publish", STORE)  # dvc.lock
+    again(host)
+    adopted = pull.head_sha
+    assert adopted != head
+    assert wording(host, adopted).startswith(f"pending: {WAITS}")
+    assert wording(host, head).startswith("failure: Not judged: ")
+    host.kill("judge", "publish", "Publish", STATUS)  # of the judge's commit
+    again(host)
+    assert wording(host, adopted).startswith("success: Better")
+    host.kill("judge", "publish", "Publish", STATUS)
+    host.github.faults.before(STATUS, lambda: None)  # of the author's
+    again(host)
+    assert wording(host, head) == f"failure: Its dvc.lock is stale: judged as {adopted[:10]}"
+    host.kill("judge", "publish", "Post with CML", COMMENT)
+    again(host)
+    last = again(host)
+    assert last.conclusion == "success"
+    assert pull.head_sha == adopted
+    assert wording(host, adopted).startswith("success: Better")
+    assert wording(host, head) == f"failure: Its dvc.lock is stale: judged as {adopted[:10]}"
+    assert looks(host) == [1]
+    assert len(host.ledger()) == len(host.comments(pull)) == 1
+
+
+def test_the_api_fails_for_a_while(host: ProjectHost) -> None:
+    """Errors of the server, dropped connections and limits are waited for; nothing is doubled."""
+    ada = host.clone()
+    pull = boosted(ada)
+    run = training(host, pull)
+    faults = host.github.faults
+    faults.fail("GET .*/pulls$", 502)
+    faults.drop("GET .*/zip$")
+    faults.drop("GET /storage/")
+    faults.rate_limit(STATUS)
+    faults.fail(STATUS, 500)
+    faults.fail(COMMENT, 403, times=9)
+    end(host, run, better(ada))
+    host.settle()
+    faults.waiting.clear()
+    assert wording(host, pull).startswith("success: Better")
+    assert host.comments(pull) == []
+    assert judge(host).conclusion == "success"
+    assert "could not be posted" in judge(host).summary
+    assert "Merge allowed" in judge(host).summary
+    again(host, failed=False)
+    assert len(host.comments(pull)) == 1
+    assert looks(host) == [1]
+
+
+@pytest.mark.parametrize("request_of", ["GET .*/pulls$", STATUS])
+def test_the_api_refuses(host: ProjectHost, request_of: str) -> None:
+    """What may not be is not asked for again; once it may, a re-run does the rest."""
+    ada = host.clone()
+    pull = boosted(ada)
+    run = training(host, pull)
+    host.github.faults.fail(request_of, 403)
+    end(host, run, better(ada))
+    host.settle()
+    assert judge(host).conclusion == "failure"
+    if request_of == STATUS:
+        assert "403 Server said 403" in wording(host, run.head_sha)
+        assert len(host.ledger()) == 1
+    else:
+        assert wording(host, pull) == "failure: Not judged: the judge broke: re-run it, see its log"
+        assert host.ledger() == []
+    again(host)
+    assert wording(host, pull).startswith("success: Better")
+    assert looks(host) == [1]
+    assert len(host.comments(pull)) == 1
+
+
+def test_what_the_judge_needs_is_out_of_reach(host: ProjectHost) -> None:
+    """The large files, then the ledger, then the large files again: each says so, once."""
+    ada = host.clone()
+    pull, bare = boosted(ada), host.home.bare
+    kept = bare.git("rev-parse", "dvc-storage")
+    bare.point("refs/heads/dvc-storage", None)
+    trained(host, pull, better(ada))
+    host.settle()
+    print(1, wording(host, pull))
+    bare.point("refs/heads/dvc-storage", kept)
+    allow = protect(host, "ledger")
+    bare.point("refs/heads/ledger", bare.commit_tree(bare.git("rev-parse", "main^{tree}"), [], "x"))
+    again(host, failed=False)
+    print(2, wording(host, pull))
+    bare.point("refs/heads/ledger", None)
+    allow()
+
+
+def test_a_merged_model_waits_for_its_promotion(host: ProjectHost) -> None:
+    ada = host.clone()
+    old, bare = bare_parent(host), host.home.bare
+    tag(host, old, "v1.0.0", 1)
+    pull, left = boosted(ada), better(ada)
+    ada.git("switch", "--quiet", "--create", "merged", "main")
+    lock = (ada.path / "dvc.lock").read_text()
+    model = re.search(r"model\.skops\n +hash: md5\n +md5: (\w+)", lock)
+    print(model, old, bare)
+    print(left)
+
+
+def bare_parent(host: ProjectHost) -> str:
+    return host.home.bare.git("rev-parse", "main")
