@@ -96,6 +96,13 @@ def trained(
 
     `settle` then runs the judge; training itself is not executed.
     """
+    run = training(host, pull)
+    end(host, run, left, conclusion)
+    return run
+
+
+def training(host: ProjectHost, pull: PullRequest) -> Run:
+    """Let train.yml run for a pull request that was just opened or pushed: it is in progress."""
     with host.github.lock:
         events = [
             event
@@ -104,9 +111,15 @@ def trained(
         ]
         run = runs.start_run(host.github, events[-1], TRAIN, "train")
     host.settle()
+    return run
+
+
+def end(
+    host: ProjectHost, run: Run, left: Evidence | bytes | None, conclusion: str = "success"
+) -> None:
+    """Let a run of train.yml have left this, and end."""
     with host.github.lock:
         if left is not None:
             content = left if isinstance(left, bytes) else left.zipped()
             runs.add_artifact(host.github, run, "train", content)
         runs.finish_run(host.github, host.home, run, conclusion)
-    return run

@@ -240,6 +240,20 @@ def test_a_rerun_is_of_the_same_commit_and_is_followed_again(host: SmallHost) ->
     assert (listed["run_attempt"], newer["run_attempt"]) == (1, 2)
 
 
+def test_failed_jobs_run_again_and_see_what_the_others_said(host: SmallHost) -> None:
+    say = {"id": "say", "run": 'echo "word=$GITHUB_RUN_ATTEMPT" >> "$GITHUB_OUTPUT"'}
+    first = job("first", say, outputs={"word": "${{ steps.say.outputs.word }}"})
+    second = job("second", 'test "$GITHUB_RUN_ATTEMPT" = 2', needs="first")
+    said = "echo ${{ needs.first.outputs.word }} ${{ needs.second.result }}"
+    last = job("last", said, needs=["first", "second"], **{"if": "always()"})
+    host.begin(train=workflow("push", first, second, last))
+    assert host.run("train").job("last").log == "1 failure"
+    again = host.rerun(host.run("train"), failed=True)
+    host.settle()
+    assert again.conclusion == "success"
+    assert again.job("last").log == "1 success"
+
+
 @pytest.mark.parametrize(
     ("group", "ended", "at_once"),
     [

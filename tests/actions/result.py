@@ -95,6 +95,7 @@ class Run:
     attempt: int = 1
     conclusion: str = ""
     jobs: list[Job] = field(default_factory=list)
+    kept: list[Job] = field(default_factory=list)  # of the attempt before: not run again
     masks: Masks = field(default_factory=Masks)
     artifacts: list[Artifact] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)

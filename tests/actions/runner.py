@@ -13,7 +13,7 @@ from .language import Tree, language
 from .legs import Needs, known, needed, run_legs, together
 from .local import is_local
 from .repository import Machine, Repository
-from .result import STAND_IN, Run
+from .result import STAND_IN, Job, Run
 from .stand_ins import STAND_INS, stand_in
 
 STOOD_IN: set[str] = set()  # the actions that did not run for real in this process
@@ -64,7 +64,11 @@ def execute(run: Run) -> Run:
     check(run)
     needs: Needs = {}
     for name in ordered(run.tree["jobs"]):
-        legs = run_legs(run, name, needs)
+        legs = [job for job in run.kept if job.id == name]
+        if legs:
+            run.jobs += legs
+        else:
+            legs = run_legs(run, name, needs)
         needs[name] = {"result": together(legs), "outputs": {}}
         for leg in legs:
             needs[name]["outputs"].update({key: one for key, one in leg.outputs.items() if one})
@@ -74,8 +78,13 @@ def execute(run: Run) -> Run:
     return run
 
 
-def again(run: Run) -> Run:
-    """The next attempt of a run, of the same commit and event: it has not begun either."""
+def again(run: Run, failed: bool = False) -> Run:
+    """The next attempt of a run, of the same commit and event: it has not begun either.
+
+    Parameters
+    ----------
+    failed : only the jobs that did not succeed, and those that need them.
+    """
     return Run(
         run.id,
         run.repository,
@@ -87,7 +96,18 @@ def again(run: Run) -> Run:
         run.inputs,
         run.concurrency,
         run.attempt + 1,
+        kept=done(run) if failed else [],
     )
+
+
+def done(run: Run) -> list[Job]:
+    """The jobs that neither failed nor wait for one that did."""
+    broken: set[str] = set()
+    for name in ordered(run.tree["jobs"]):
+        ended = {job.result for job in run.jobs if job.id == name}
+        if not ended <= {"success", "skipped"} or needed(run.tree["jobs"][name]) & broken:
+            broken.add(name)
+    return [job for job in run.jobs if job.id not in broken]
 
 
 def check(run: Run) -> None:

@@ -161,10 +161,10 @@ class Host:
             runs.approve(self.records[run.id])
             self.line.enter(run)
 
-    def rerun(self, run: Run, login: str = "ada") -> Run:
-        """Run it again: the same commit and event, the next attempt."""
+    def rerun(self, run: Run, login: str = "ada", failed: bool = False) -> Run:
+        """Run it again, or only its failed jobs: the same commit and event, the next attempt."""
         assert run.conclusion not in ("", "action_required")
-        again = runner.again(run)
+        again = runner.again(run, failed)
         self.runs.append(again)
         with self.github.lock:
             runs.rerun(self.github, self.home, self.records[run.id], login)

@@ -142,7 +142,7 @@ class Api:
                 said = reason(error)
                 if error.code in (301, 302, 303, 307, 308):
                     raise Moved(error.headers["Location"]) from None
-                if error.code == 404:
+                if error.code in (404, 410):
                     raise NotFound(f"GitHub has no {place(address)}: {said}.", code=1) from None
                 wait = pause(error, attempt)
             except (OSError, HTTPException) as error:

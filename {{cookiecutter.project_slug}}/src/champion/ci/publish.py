@@ -12,9 +12,12 @@ from champion.ci.api import Api
 from champion.ci.judged import PROBLEM, VERDICT
 from champion.ci.outputs import write_output, write_summary
 from champion.ci.subject import Subject, event
+from champion.errors import Refusal
 from champion.markdown import clean, prose
 
 REPORT = Path(".champion/report.md")
+BROKE = "the judge broke: re-run it, see its log"
+NO_PULL = "it is not the newest commit of an open pull request into the default branch"
 MOST_LETTERS = 60_000  # of a comment; GitHub takes 65,536
 
 
@@ -33,6 +36,18 @@ def publish(api: Api) -> int:
     subject = Subject.of_job()
     if subject is None:
         return lost(api)
+    try:
+        return published(api, subject)
+    except Refusal as refusal:
+        print(f"champion ci publish: {refusal}")
+        subject.settle(after(str(refusal)))
+        if gate.post_reason(api, subject.sha, subject.state, subject.why):
+            tell(subject, settled(subject))
+        return 1
+
+
+def published(api: Api, subject: Subject) -> int:
+    """Write what there is to write about a commit."""
     if subject.step == "queue":
         from champion.ci.queue import settle
 
@@ -42,8 +57,8 @@ def publish(api: Api) -> int:
 
         return tell(subject, record(api, subject))
     elif subject.step == "judge":
-        why = PROBLEM.read_text(encoding="utf-8") if PROBLEM.exists() else "the judge broke"
-        subject.settle(f"{clean(why, 300)} Re-run it once that is put right.")
+        why = PROBLEM.read_text(encoding="utf-8") if PROBLEM.exists() else "the judge broke."
+        subject.settle(after(why))
     if subject.state == "success":
         gate.post(api, subject.sha, subject.state, subject.why)
     elif not gate.post_reason(api, subject.sha, subject.state, subject.why):
@@ -52,20 +67,25 @@ def publish(api: Api) -> int:
     return tell(subject, settled(subject))
 
 
+def after(why: str) -> str:
+    """What to do about something that is nobody's fault in the pull request."""
+    return f"{clean(why, 300)} Put that right, then re-run judge."
+
+
 def lost(api: Api) -> int:
     """The job before found nothing: no pull request has the commit, or it broke."""
-    if os.environ["SCORED"] != "success" and (followed := event().get("workflow_run")):
-        gate.settle(api, followed["head_sha"], "the judge broke: re-run it, see its log")
-        return 1
-    return 0
+    followed, broke = event().get("workflow_run"), os.environ["SCORED"] != "success"
+    if followed:
+        gate.settle(api, followed["head_sha"], BROKE if broke else NO_PULL)
+    return int(broke)
 
 
 def settle(api: Api) -> int:
-    """Step `settle`, after everything: whatever happened, no commit stays pending."""
+    """Step `settle`, where the jobs before were lost: no commit stays pending."""
     subject, followed = Subject.of_job(), event().get("workflow_run")
     sha = subject.sha if subject else followed["head_sha"] if followed else ""
     if sha and not (subject and subject.state == "pending"):
-        gate.settle(api, sha, "the judge broke: re-run it, see its log")
+        gate.settle(api, sha, BROKE)
     return 0
 
 

@@ -8,7 +8,7 @@ from champion.judge.champion import find
 def settle(subject: Subject) -> None:
     """Look its model up in the ledger; nothing is trained or spent."""
     model, champion = model_of(subject.sha), find()
-    now = champion.commit if champion else None
+    now = champion.commit if champion else ""
     for event in reversed(ledger.read(ledger.newest(online=False)[0]).events):
         body = event.body
         if (
@@ -16,7 +16,8 @@ def settle(subject: Subject) -> None:
             or ((body["challenger"] or {}).get("model") or {}).get("md5") != model
         ):
             continue
-        if (body.get("champion") or {}).get("commit") != now:
+        then = (body.get("champion") or {}).get("commit") or ""
+        if then != now and model_of(then) != model_of(now):
             subject.settle("the champion has changed since: update the branch, then queue it again")
         elif body["merge"] or overridden(event.number):
             subject.settle(f"Judged as event {event.number} of the ledger", "success")

@@ -180,7 +180,7 @@ def adopt(subject: Subject) -> tuple[str, str]:
         return subject.sha, f"Its dvc.lock is not the judged one: {command}, then commit and push."
     date = git("show", "--no-patch", "--format=%cI", subject.sha)
     commit = orphan.add_commit(subject.sha, orphan.store(stale), ADOPTS, date)
-    done = orphan.push(commit, subject.branch)
+    done = orphan.push(commit, subject.branch, on=subject.sha)
     if not done.returncode:
         print(f"Committed the judged dvc.lock to {subject.branch}: {commit[:10]}")
         return commit, ""

@@ -16,6 +16,7 @@ from champion.ci.api import Api, NotFound
 from champion.ci.artifact import FOLDER, NAME, Hostile, download, unpack
 from champion.ci.outputs import write_output
 from champion.errors import Refusal
+from champion.judge import claims
 from champion.judge.paths import OWNED, matching, policy, trains
 from champion.workspace.environment import typed
 from champion.workspace.git import git, resolve, show
@@ -203,10 +204,6 @@ def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> 
         return subject.settle(
             f"the default branch has moved on: update the branch ({typed('update')})"
         )
-    if model := pending():
-        return subject.settle(
-            f"promotion pending: the merged model {model[:10]} is not in production yet"
-        )
     subject.paths = changed(tip, subject.sha)
     owned = matching(subject.paths, OWNED)
     if owned and subject.policy != "override" and not owners.agreed(api, pull, owned):
@@ -216,18 +213,22 @@ def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> 
         )
     if not trains(subject.paths):
         return unchanged(subject, passed)
+    if model := pending():
+        return subject.settle(
+            f"promotion pending: the merged model {model[:10]} is not in production yet"
+        )
     if subject.policy == "improve":
         subject.policy = policy(subject.paths)
     try:
         there = fetch(api, subject.run["id"])
     except Hostile as hostile:
         return subject.settle(str(hostile))
+    if not passed and not (there and claims.findings(FOLDER / "reports", "errors")):
+        return subject.settle("training or a check of the branch failed: see train")
     if not there:
         return subject.settle("training left no results: start it again")
-    if passed or (FOLDER / "reports/data.json").exists():
-        subject.step = "judge"
-        return subject
-    return subject.settle("the checks of the branch failed: see train")
+    subject.step = "judge"
+    return subject
 
 
 def unchanged(subject: Subject, passed: bool) -> Subject:

@@ -99,10 +99,18 @@ def add_commit(parent: str | None, objects: Mapping[str, str], message: str, dat
     return git(*identity(), "commit-tree", tree, *parents, "-m", message, extra=dated)
 
 
-def push(commit: str, branch: str, remote: str = "origin") -> subprocess.CompletedProcess[str]:
-    """Send a commit, never forced; see `outrun` and `why` where that failed."""
+def push(
+    commit: str, branch: str, remote: str = "origin", on: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Send a commit, never forced; see `outrun` and `why` where that failed.
+
+    Parameters
+    ----------
+    on : the parent of the commit, where the branch must be there: one that was deleted stays away.
+    """
     return attempt(
         *("-c", "push.followTags=false", "push", "--no-verify", "--porcelain"),
+        *((f"--force-with-lease=refs/heads/{branch}:{on}",) if on else ()),
         *(remote, f"{commit}:refs/heads/{branch}"),
     )
 
