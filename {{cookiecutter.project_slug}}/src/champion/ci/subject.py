@@ -157,7 +157,7 @@ def by_hand(api: Api, event: dict[str, Any]) -> Subject:
     Refusal : there is no such pull request, it was not trained, or the person may not.
     """
     asked = event["inputs"]
-    wanted, reason = asked["policy"], (asked.get("reason") or "").strip()
+    wanted, reason = asked.get("policy"), (asked.get("reason") or "").strip()
     number = str(asked["pull_request"]).strip().removeprefix("#")
     if not re.fullmatch(r"[0-9]{1,9}", number):
         raise Refusal("pull_request must be the number of a pull request, such as 7.")
