@@ -29,7 +29,7 @@ ENDED = {
 }
 ADOPTS = "Take the judged dvc.lock"  # the message of the judge's own commit
 QUEUED = re.compile(r"gh-readonly-queue/.+/pr-(\d+)-[0-9a-f]{40}")
-LOCKED_MODEL = re.compile(r"- path: model\.skops\n +hash: md5\n +md5: ([0-9a-f]{32})")
+LOCKED_MODEL = re.compile(r"- path: model\.skops\n +hash: md5\n +md5: '?([0-9a-f]{32})")
 PRODUCTION = "refs/tags/model#production#*"
 
 
