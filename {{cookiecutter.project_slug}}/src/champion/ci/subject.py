@@ -29,7 +29,7 @@ ENDED = {
 }
 ADOPTS = "Take the judged dvc.lock"  # the message of the judge's own commit
 QUEUED = re.compile(r"gh-readonly-queue/.+/pr-(\d+)-[0-9a-f]{40}")
-LOCKED_MODEL = re.compile(r"- path: model\.skops\n +hash: md5\n +md5: ([0-9a-f]{32})")
+LOCKED_MODEL = re.compile(r"- path: model\.skops\n +hash: md5\n +md5: '?([0-9a-f]{32})")
 PRODUCTION = "refs/tags/model#production#*"
 
 
@@ -157,7 +157,7 @@ def by_hand(api: Api, event: dict[str, Any]) -> Subject:
     Refusal : there is no such pull request, it was not trained, or the person may not.
     """
     asked = event["inputs"]
-    wanted, reason = asked["policy"], (asked.get("reason") or "").strip()
+    wanted, reason = asked.get("policy"), (asked.get("reason") or "").strip()
     number = str(asked["pull_request"]).strip().removeprefix("#")
     if not re.fullmatch(r"[0-9]{1,9}", number):
         raise Refusal("pull_request must be the number of a pull request, such as 7.")
