@@ -53,10 +53,16 @@ def publish(api: Api) -> int:
 
 def lost(api: Api) -> int:
     """The job before found nothing: no pull request has the commit, or it broke."""
-    if os.environ["SCORED"] != "success" and (followed := event().get("workflow_run")):
-        gate.settle(api, followed["head_sha"], "the judge broke: re-run it, see its log")
-        return 1
-    return 0
+    followed = event().get("workflow_run")
+    if not followed:
+        return 0  # a person's wish that was refused: its log says why
+    if os.environ["SCORED"] == "success":
+        base = event()["repository"]["default_branch"]
+        why = f"no open pull request into {base} has it as its newest commit: once one has, re-run judge"
+        gate.settle(api, followed["head_sha"], why)
+        return 0
+    gate.settle(api, followed["head_sha"], "the judge broke: re-run it, see its log")
+    return 1
 
 
 def settle(api: Api) -> int:

@@ -16,6 +16,7 @@ from champion.ci.api import Api, NotFound
 from champion.ci.artifact import FOLDER, NAME, Hostile, download, unpack
 from champion.ci.outputs import write_output
 from champion.errors import Refusal
+from champion.judge import claims
 from champion.judge.paths import OWNED, matching, policy, trains
 from champion.workspace.environment import typed
 from champion.workspace.git import git, resolve, show
@@ -186,7 +187,7 @@ def by_hand(api: Api, event: dict[str, Any]) -> Subject:
 def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> Subject:
     """Settle what needs no judge; fetch what training left for the rest."""
     if pull["draft"]:
-        return subject.settle("draft, not judged: mark it as ready for review")
+        return subject.settle("it is a draft: mark it as ready for review")
     tip = git("rev-parse", "HEAD")  # the default branch's: this workflow runs on it
     git(
         "fetch",
@@ -224,8 +225,8 @@ def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> 
         return subject.settle(str(hostile))
     if not there:
         return subject.settle("training left no results: start it again")
-    if passed or (FOLDER / "reports/data.json").exists():
-        subject.step = "judge"
+    if passed or claims.findings(FOLDER / "reports", "errors"):
+        subject.step = "judge"  # of bad data it tells what is bad
         return subject
     return subject.settle("the checks of the branch failed: see train")
 
