@@ -36,6 +36,8 @@ def record(api: Api, subject: Subject) -> str:
     if file["challenger"]["commit"] != subject.sha:
         raise Refusal("the verdict is of another commit than the one that was asked for.", code=1)
     file["run"] = this_run()
+    if subject.policy == "maintain" and subject.by:
+        file["asked"] = {"by": subject.by, "reason": subject.reason}
     by = subject.by or None
     event = ledger.append("verdict", key_of(file, subject), lambda it: entry(it, file), by)
     print(f"Event {event.number} of the ledger: {event.body['verdict']}")

@@ -64,6 +64,7 @@ def verdict(subject: Subject) -> dict[str, Any]:
             raise Invalid("the data do not pass the checks of schema.py.")
         made = lock.read(FOLDER / "dvc.lock")
         challenger = received(subject, made)
+        keep(made, challenger.data)  # also of what an owner may override
         known = about(tip, challenger)
         settings = Settings.of_gate(GATE)
         settings.check()
@@ -74,7 +75,6 @@ def verdict(subject: Subject) -> dict[str, Any]:
         add_comparison(file, it, settings)
         sketch = budget.sketch(pd.read_parquet(EVIDENCE, columns=["row_id"])["row_id"])
         SKETCH.write_text(json.dumps(sketch), encoding="utf-8")
-        keep(made, challenger.data)
     except Invalid as invalid:
         file = compare.refused(str(invalid), policy) | known
     return file
@@ -136,9 +136,7 @@ def keep(made: Lock, data: str) -> None:
         if lock.same(path, made.outs.get(f"reports/{path.name}", "")):
             (JUDGED / "reports").mkdir(exist_ok=True)
             shutil.copyfile(path, JUDGED / "reports" / path.name)
-    shutil.copytree(
-        JUDGED, ADOPTED, dirs_exist_ok=True, ignore=shutil.ignore_patterns("sketch.json")
-    )
+    shutil.copytree(JUDGED, ADOPTED)
     wanted = {*made.outs.values(), data}
     for name in sorted(wanted):
         if name.endswith(".dir") and objects.cached(name).exists():

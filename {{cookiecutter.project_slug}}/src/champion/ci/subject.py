@@ -187,7 +187,7 @@ def by_hand(api: Api, event: dict[str, Any]) -> Subject:
 def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> Subject:
     """Settle what needs no judge; fetch what training left for the rest."""
     if pull["draft"]:
-        return subject.settle("draft, not judged: mark it as ready for review")
+        return subject.settle("it is a draft: mark it as ready for review")
     tip = git("rev-parse", "HEAD")  # the default branch's: this workflow runs on it
     git(
         "fetch",
@@ -227,7 +227,7 @@ def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> 
         return subject.settle("training or a check of the branch failed: see train")
     if not there:
         return subject.settle("training left no results: start it again")
-    subject.step = "judge"
+    subject.step = "judge"  # of bad data it tells what is bad
     return subject
 
 

@@ -270,7 +270,9 @@ def data(file: dict[str, Any], rows: dict[str, int | None] | None) -> str:
 def facts(file: dict[str, Any]) -> Iterator[tuple[str, str]]:
     champion, challenger, run = (file[key] or {} for key in ("champion", "challenger", "run"))
     metric, resolution, model = file["metric"], file["resolution"] or {}, challenger.get("model")
-    yield "policy", code(file["policy"])
+    asked = file.get("asked")
+    who = f", asked for by {code(asked['by'])}: {prose(asked['reason'])}" if asked else ""
+    yield "policy", code(file["policy"]) + who
     if metric and file["budget"]:
         alpha = file["budget"]["alpha"]
         yield "p-value of “better”", f"{amount(metric['p_better'])} (needed: {amount(alpha)})"

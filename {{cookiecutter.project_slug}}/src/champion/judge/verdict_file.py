@@ -54,6 +54,7 @@ SHAPE: dict[str, Any] = {
     "explanations": [{"feature": str, "champion": float, "challenger": float}],
     "cv": {"champion": float, "challenger": float},
     "figures": [str], "holds": [str], "override": {"by": str, "reason": str},
+    "asked": {"by": str, "reason": str},
 }  # fmt: skip
 
 
