@@ -95,7 +95,7 @@ def pointed(commit: str) -> str:
     text = show(commit, POINTER)[:10_000]
     content = read_yaml(text)
     outs = content.get("outs") if isinstance(content, dict) else None
-    (out,) = outs if isinstance(outs, list) and len(outs) == 1 else (None,)
+    out: Any = outs[0] if isinstance(outs, list) and len(outs) == 1 else None
     known = isinstance(out, dict) and out.keys() <= POINTED and out.get("path") == RAW.name
     digest = out.get("md5") if known and content.keys() == {"outs"} else None  # no command
     if not isinstance(digest, str) or not HASH.fullmatch(digest):
