@@ -29,7 +29,10 @@ ENDED = {
 }
 ADOPTS = "Take the judged dvc.lock"  # the message of the judge's own commit
 QUEUED = re.compile(r"gh-readonly-queue/.+/pr-(\d+)-[0-9a-f]{40}")
-LOCKED_MODEL = re.compile(r"- path: model\.skops\n +hash: md5\n +md5: '?([0-9a-f]{32})")
+TRAINED = re.compile(r"^  train:\n((?:    .*\n)*)", re.MULTILINE)  # what dvc.lock says of the stage
+MODEL = re.compile(
+    r"^    - path: model\.skops\n +hash: md5\n +md5: '?([0-9a-f]{32})'?$", re.MULTILINE
+)
 PRODUCTION = "refs/tags/model#production#*"
 
 
@@ -60,7 +63,6 @@ class Subject:
     policy: str = "improve"
     by: str = ""
     reason: str = ""
-    paths: list[str] = field(default_factory=list)
     holds: list[str] = field(default_factory=list)
 
     def settle(self, why: str, state: str = "failure") -> "Subject":
@@ -99,7 +101,9 @@ def found(api: Api, event: dict[str, Any]) -> Subject | None:
         return by_hand(api, event)
     followed = event["workflow_run"]
     if followed["path"].partition("@")[0] != TRAIN:
-        raise Refusal(f"{followed['path'][:100]!r} calls itself train, and is not {TRAIN}.", code=1)
+        return Subject(sha=followed["head_sha"]).settle(
+            "a workflow in another file calls itself train: give it another name"
+        )
     if followed["event"] == "merge_group":
         return queued(api, followed)
     pull = pull_of(api, followed, event["repository"]["default_branch"])
@@ -204,21 +208,21 @@ def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> 
         return subject.settle(
             f"the default branch has moved on: update the branch ({typed('update')})"
         )
-    subject.paths = changed(tip, subject.sha)
-    owned = matching(subject.paths, OWNED)
+    paths = changed(tip, subject.sha)
+    owned = matching(paths, OWNED)
     if owned and subject.policy != "override" and not owners.agreed(api, pull, owned):
         subject.holds.append(
             "It changes how models are judged or run: an owner (CODEOWNERS) has to approve it, then "
             "re-run judge."
         )
-    if not trains(subject.paths):
+    if not trains(paths):
         return unchanged(subject, passed)
     if model := pending():
         return subject.settle(
             f"promotion pending: the merged model {model[:10]} is not in production yet"
         )
     if subject.policy == "improve":
-        subject.policy = policy(subject.paths)
+        subject.policy = policy(paths)
     try:
         there = fetch(api, subject.run["id"])
     except Hostile as hostile:
@@ -258,7 +262,13 @@ def pending() -> str:
 
 def model_of(reference: str) -> str:
     """The hash of a commit's model; empty if it has none."""
-    found = LOCKED_MODEL.search(show(f"{reference}^{{commit}}", "dvc.lock"))
+    return locked_model(show(f"{reference}^{{commit}}", "dvc.lock"))
+
+
+def locked_model(text: str) -> str:
+    """The hash of the model that the stage `train` of a dvc.lock makes, read without YAML."""
+    stage = TRAINED.search(text)
+    found = MODEL.search(stage[1].partition("    outs:\n")[2]) if stage else None
     return found[1] if found else ""
 
 
@@ -311,8 +321,7 @@ def queued(api: Api, followed: dict[str, Any]) -> Subject:
         return subject.settle(
             "the default branch has moved on: update the branch, then queue it again"
         )
-    subject.paths = changed(tip, subject.sha)
-    if not trains(subject.paths):
+    if not trains(changed(tip, subject.sha)):
         return subject.settle("No change: nothing that reaches the model", "success")
     if model := pending():
         return subject.settle(

@@ -1,5 +1,6 @@
 """What changed paths can have changed, and which policy that asks for. Standard library only."""
 
+import re
 from collections.abc import Iterable
 from fnmatch import fnmatch
 
@@ -8,11 +9,12 @@ RESULTS = ("dvc.lock", "reports/*")
 DATA = ("data/raw.dvc", "data/raw/*")
 LOCKED = ("requirements*.txt", "pyproject.toml", ".dvc/config")
 HARMLESS = ("*.md", "LICENSE", "docs/*", "deploy/*", "tests/*", "notebooks/*", ".gitignore",
-            ".gitattributes", ".dvcignore", ".pre-commit-config.yaml", "Makefile",
+            ".pre-commit-config.yaml", "Makefile",
             "src/champion/serve/*", "src/champion/monitor/*", "src/champion/workspace/*")  # fmt: skip
+READ_BY_DVC = re.compile(r"\.dvc$|(^|/)(dvc\.yaml|dvc\.lock|\.dvcignore)$")  # in every folder
 PROSE = ("*.md", "LICENSE", "docs/*")  # no test reads these
 # A change of these needs the owner: they say how models are judged. See .github/CODEOWNERS.
-OWNED = ("gate.yaml", "src/*/schema.py", "src/champion/*", ".github/*")
+OWNED = ("gate.yaml", "src/*/schema.py", "src/champion/*", ".github/*", "Makefile")
 
 
 def matching(paths: Iterable[str], patterns: tuple[str, ...]) -> list[str]:
@@ -30,7 +32,8 @@ def matching(paths: Iterable[str], patterns: tuple[str, ...]) -> list[str]:
 
 def kind(paths: list[str]) -> str:
     """nothing, data, lock or model: what the changed paths can have changed."""
-    left = set(paths) - set(matching(paths, (*RESULTS, *HARMLESS)))
+    harmless = [path for path in matching(paths, HARMLESS) if not READ_BY_DVC.search(path)]
+    left = set(paths) - {*matching(paths, RESULTS), *harmless}
     for name, patterns in (("data", DATA), ("lock", LOCKED)):
         if left and left == set(matching(left, patterns)):
             return name

@@ -108,10 +108,11 @@ def plus_minus(it: Compared) -> str:
     return f"{delta} ± {value_of({**it, 'half': it['delta'] - it['lower']}, 'half')}"
 
 
-def as_markdown(file: dict[str, Any], base: str) -> str:
+def as_markdown(file: dict[str, Any], base: str, command: str = "") -> str:
     """The whole report.
 
     base : the address of the folder of the figures
+    command : for a shell, what the author has to do next; it is not escaped
     """
     word, holds, override = file["verdict"], file.get("holds") or [], file.get("override")
     merge = bool(override) or (file["merge"] and not holds)
@@ -129,6 +130,7 @@ def as_markdown(file: dict[str, Any], base: str) -> str:
         errors(file),
         compared(file),
         picture(file, base),
+        command and f"**Next:** in a clone of the branch:\n\n```bash\n{command}\n```",
         next_step(file),
         "\n".join(f"- ⚠️ {prose(text)}" for text in file["findings"][:MOST_NOTES]),
         "\n".join(filter(None, sections(file, base))),
