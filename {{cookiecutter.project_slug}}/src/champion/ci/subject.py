@@ -16,7 +16,7 @@ from champion.ci.api import Api, NotFound
 from champion.ci.artifact import FOLDER, NAME, Hostile, download, unpack
 from champion.ci.outputs import write_output
 from champion.errors import Refusal
-from champion.judge.paths import OWNED, matching, policy, trains
+from champion.judge.paths import OWNED, matching, policy, shaping, trains
 from champion.workspace.environment import typed
 from champion.workspace.git import git, resolve, show
 
@@ -30,6 +30,9 @@ ADOPTS = "Take the judged dvc.lock"  # the message of the judge's own commit
 QUEUED = re.compile(r"gh-readonly-queue/.+/pr-(\d+)-[0-9a-f]{40}")
 LOCKED_MODEL = re.compile(r"- path: model\.skops\n +hash: md5\n +md5: ([0-9a-f]{32})")
 PRODUCTION = "refs/tags/model#production#*"
+PENDING = "promotion pending"
+NO_REACH = "No change: nothing that reaches the model"
+BACK = "No change: back to what is in production"
 
 
 @dataclass
@@ -203,10 +206,6 @@ def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> 
         return subject.settle(
             f"the default branch has moved on: update the branch ({typed('update')})"
         )
-    if model := pending():
-        return subject.settle(
-            f"promotion pending: the merged model {model[:10]} is not in production yet"
-        )
     subject.paths = changed(tip, subject.sha)
     owned = matching(subject.paths, OWNED)
     if owned and subject.policy != "override" and not owners.agreed(api, pull, owned):
@@ -214,6 +213,10 @@ def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> 
             "It changes how models are judged or run: an owner (CODEOWNERS) has to approve it, then "
             "re-run judge."
         )
+    if restores(subject):
+        return unchanged(subject, passed, BACK)
+    if model := pending():
+        return subject.settle(f"{PENDING}: the merged model {model[:10]} is not in production yet")
     if not trains(subject.paths):
         return unchanged(subject, passed)
     if subject.policy == "improve":
@@ -230,13 +233,28 @@ def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> 
     return subject.settle("the checks of the branch failed: see train")
 
 
-def unchanged(subject: Subject, passed: bool) -> Subject:
-    """Nothing changed that reaches the model."""
+def restores(subject: Subject) -> bool:
+    """Whether it takes the default branch back to what is in production: that was judged."""
+    tags = in_production()
+    return (
+        bool(tags)
+        and trains(subject.paths)
+        and not shaping(changed(f"{tags[0]}^{{commit}}", subject.sha))
+    )
+
+
+def in_production() -> list[str]:
+    """The tags that say what is, and was, in production; the newest first."""
+    return git("for-each-ref", "--sort=-version:refname", "--format=%(refname)", PRODUCTION).split()
+
+
+def unchanged(subject: Subject, passed: bool, text: str = NO_REACH) -> Subject:
+    """Nothing is to be judged."""
     if not passed:
         return subject.settle("the checks of the branch failed: see train")
     if subject.holds:
         return subject.settle(subject.holds[0])
-    return subject.settle("No change: nothing that reaches the model", "success")
+    return subject.settle(text, "success")
 
 
 def changed(before: str, after: str) -> list[str]:
@@ -247,7 +265,7 @@ def changed(before: str, after: str) -> list[str]:
 
 def pending() -> str:
     """The default branch's model, where it was merged and was never promoted."""
-    if not (tags := git("for-each-ref", "--format=%(refname)", PRODUCTION).split()):
+    if not (tags := in_production()):
         return ""  # before the first promotion the default branch's model is the champion
     promoted = git("for-each-ref", "--format=%(refname)", "refs/tags/model@v*").split()
     known = {model_of(tag) for tag in (*promoted, *tags)}
@@ -312,11 +330,11 @@ def queued(api: Api, followed: dict[str, Any]) -> Subject:
         )
     subject.paths = changed(tip, subject.sha)
     if not trains(subject.paths):
-        return subject.settle("No change: nothing that reaches the model", "success")
+        return subject.settle(NO_REACH, "success")
+    if restores(subject):
+        return subject.settle(BACK, "success")
     if model := pending():
-        return subject.settle(
-            f"promotion pending: the merged model {model[:10]} is not in production yet"
-        )
+        return subject.settle(f"{PENDING}: the merged model {model[:10]} is not in production yet")
     subject.step = "queue"
     return subject
 
@@ -324,7 +342,7 @@ def queued(api: Api, followed: dict[str, Any]) -> Subject:
 def look(_: Api) -> int:
     """Step `look`: whether the default branch's model is another one than that in production."""
     model = model_of("HEAD")
-    tags = git("for-each-ref", "--sort=-version:refname", "--format=%(refname)", PRODUCTION).split()
+    tags = in_production()
     same = bool(tags) and model_of(tags[0]) == model
     write_output("other", str(bool(model) and not same).lower())
     print(f"Model {model[:10] or '(none)'}: {'in production' if same else 'not in production'}")
