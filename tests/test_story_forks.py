@@ -1,7 +1,6 @@
 """Pull requests of strangers: what runs, with which rights, and how they get in."""
 
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterator

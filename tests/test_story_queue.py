@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from actions.result import Run
-from champion.ci.subject import LOCKED_MODEL
+from champion.ci.subject import locked_model
 from conftest import Bake
 from github import PullRequest
 from github.bare import Bare
@@ -168,9 +168,7 @@ def test_a_hash_of_digits_alone_is_read_as_dvc_writes_it() -> None:
     text = io.StringIO()
     YAML().dump(lock, text)
     assert "'111" in text.getvalue()
-    found = LOCKED_MODEL.search(text.getvalue())
-    assert found
-    assert found[1] == "1" * 32
+    assert locked_model(text.getvalue()) == "1" * 32
 
 
 def test_a_merged_model_waits_for_its_promotion(host: ProjectHost) -> None:

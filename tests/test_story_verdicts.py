@@ -426,7 +426,7 @@ def judging(
         for name, content in left.files.items():
             (FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
             (FOLDER / name).write_bytes(content)
-        subject = Subject(sha=sha, step="judge", paths=["params.yaml"], run={"id": 1, "attempt": 1})
+        subject = Subject(sha=sha, step="judge", run={"id": 1, "attempt": 1})
         monkeypatch.setenv("SUBJECT", json.dumps(asdict(subject)))
         assert score.score() == publish.publish(Api.of_job()) == 0
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from champion.ci import lock
 from champion.ci.artifact import FOLDER, take_objects
-from champion.ci.judged import ADOPTED, JUDGED, PROBLEM, SKETCH, VERDICT
+from champion.ci.judged import ADOPTED, JUDGED, PROBLEM, SKETCH, SUBJECT, VERDICT
 from champion.ci.lock import Lock
 from champion.ci.subject import Subject, changed
 from champion.errors import Refusal
@@ -42,6 +42,7 @@ def score() -> int:
     for folder in (JUDGED, ADOPTED):
         shutil.rmtree(folder, ignore_errors=True)
     JUDGED.mkdir(parents=True)
+    SUBJECT.write_text(os.environ["SUBJECT"], encoding="utf-8")  # an override is confirmed by it
     try:
         file = verdict(subject)
     except Refusal as refusal:  # not of the pull request's making: nothing is recorded
@@ -137,7 +138,7 @@ def keep(made: Lock, data: str) -> None:
         if lock.same(path, made.outs.get(f"reports/{path.name}", "")):
             (JUDGED / "reports").mkdir(exist_ok=True)
             shutil.copyfile(path, JUDGED / "reports" / path.name)
-    shutil.copytree(JUDGED, ADOPTED)
+    shutil.copytree(JUDGED, ADOPTED, ignore=shutil.ignore_patterns(SUBJECT.name))
     wanted = {*made.outs.values(), data}
     for name in sorted(wanted):
         if name.endswith(".dir") and objects.cached(name).exists():

@@ -17,7 +17,7 @@ from champion.ci.artifact import FOLDER, NAME, Hostile, download, unpack
 from champion.ci.outputs import write_output
 from champion.errors import Refusal
 from champion.judge import claims
-from champion.judge.paths import OWNED, matching, policy, trains
+from champion.judge.paths import OWNED, matching, policy, shaping, trains
 from champion.workspace.environment import typed
 from champion.workspace.git import git, resolve, show
 
@@ -34,6 +34,9 @@ MODEL = re.compile(
     r"^    - path: model\.skops\n +hash: md5\n +md5: '?([0-9a-f]{32})'?$", re.MULTILINE
 )
 PRODUCTION = "refs/tags/model#production#*"
+PENDING = "promotion pending"
+NO_REACH = "No change: nothing that reaches the model"
+BACK = "No change: back to what is in production"
 
 
 @dataclass
@@ -217,10 +220,10 @@ def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> 
         )
     if not trains(paths):
         return unchanged(subject, passed)
+    if restores(subject.sha, paths):
+        return unchanged(subject, passed, BACK)
     if model := pending():
-        return subject.settle(
-            f"promotion pending: the merged model {model[:10]} is not in production yet"
-        )
+        return subject.settle(f"{PENDING}: the merged model {model[:10]} is not in production yet")
     if subject.policy == "improve":
         subject.policy = policy(paths)
     try:
@@ -235,13 +238,24 @@ def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> 
     return subject
 
 
-def unchanged(subject: Subject, passed: bool) -> Subject:
-    """Nothing changed that reaches the model."""
+def restores(sha: str, paths: list[str]) -> bool:
+    """Whether a commit takes the default branch back to what is in production: that was judged."""
+    tags = in_production()
+    return bool(tags) and trains(paths) and not shaping(changed(f"{tags[0]}^{{commit}}", sha))
+
+
+def in_production() -> list[str]:
+    """The tags that say what is, and was, in production; the newest first."""
+    return git("for-each-ref", "--sort=-version:refname", "--format=%(refname)", PRODUCTION).split()
+
+
+def unchanged(subject: Subject, passed: bool, text: str = NO_REACH) -> Subject:
+    """Nothing is to be judged."""
     if not passed:
         return subject.settle("the checks of the branch failed: see train")
     if subject.holds:
         return subject.settle(subject.holds[0])
-    return subject.settle("No change: nothing that reaches the model", "success")
+    return subject.settle(text, "success")
 
 
 def changed(before: str, after: str) -> list[str]:
@@ -252,7 +266,7 @@ def changed(before: str, after: str) -> list[str]:
 
 def pending() -> str:
     """The default branch's model, where it was merged and was never promoted."""
-    if not (tags := git("for-each-ref", "--format=%(refname)", PRODUCTION).split()):
+    if not (tags := in_production()):
         return ""  # before the first promotion the default branch's model is the champion
     promoted = git("for-each-ref", "--format=%(refname)", "refs/tags/model@v*").split()
     known = {model_of(tag) for tag in (*promoted, *tags)}
@@ -321,12 +335,13 @@ def queued(api: Api, followed: dict[str, Any]) -> Subject:
         return subject.settle(
             "the default branch has moved on: update the branch, then queue it again"
         )
-    if not trains(changed(tip, subject.sha)):
-        return subject.settle("No change: nothing that reaches the model", "success")
+    paths = changed(tip, subject.sha)
+    if not trains(paths):
+        return subject.settle(NO_REACH, "success")
+    if restores(subject.sha, paths):
+        return subject.settle(BACK, "success")
     if model := pending():
-        return subject.settle(
-            f"promotion pending: the merged model {model[:10]} is not in production yet"
-        )
+        return subject.settle(f"{PENDING}: the merged model {model[:10]} is not in production yet")
     subject.step = "queue"
     return subject
 
@@ -334,7 +349,7 @@ def queued(api: Api, followed: dict[str, Any]) -> Subject:
 def look(_: Api) -> int:
     """Step `look`: whether the default branch's model is another one than that in production."""
     model = model_of("HEAD")
-    tags = git("for-each-ref", "--sort=-version:refname", "--format=%(refname)", PRODUCTION).split()
+    tags = in_production()
     same = bool(tags) and model_of(tags[0]) == model
     write_output("other", str(bool(model) and not same).lower())
     print(f"Model {model[:10] or '(none)'}: {'in production' if same else 'not in production'}")

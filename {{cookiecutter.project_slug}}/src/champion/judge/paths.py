@@ -48,3 +48,8 @@ def policy(paths: list[str]) -> str:
 def trains(paths: list[str]) -> bool:
     """Whether the change can reach the model: also a dvc.lock that nothing explains."""
     return bool(matching(paths, RESULTS)) or kind(paths) != "nothing"
+
+
+def shaping(paths: list[str]) -> list[str]:
+    """Those that make the model what it is; the workflows only say where that happens."""
+    return [path for path in paths if trains([path]) and not path.startswith(".github/")]
