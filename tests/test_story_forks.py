@@ -52,6 +52,8 @@ def follow(host: ProjectHost, person: Person, comment: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(bytes.fromhex(content))
     person.git("fetch", "--quiet", "origin")
+    branch = person.git("branch", "--show-current")
+    person.git("branch", "--quiet", f"--set-upstream-to=origin/{branch}")
     done = subprocess.run(
         ["bash", "-ec", command],
         cwd=person.path,
@@ -60,7 +62,7 @@ def follow(host: ProjectHost, person: Person, comment: str) -> None:
         env={
             "PATH": f"{programs}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(host.folder), "ARTIFACTS": str(host.folder / "artifacts"),
-            "CHAMPION_VENV": sys.prefix,
+            "CHAMPION_VENV": sys.prefix, "EMAIL": "eve@example.org",
         },
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
