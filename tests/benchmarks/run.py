@@ -10,11 +10,12 @@ from pathlib import Path
 import generating
 import pipeline
 import psutil
+import serving
 import validation
 from flights import TEMPLATE, Project, generate, packages
 from report import Report
 
-NAMES = ("generating", "judge", "pipeline", "validation")
+NAMES = ("generating", "judge", "pipeline", "serving", "validation")
 LIBRARIES = ("dvc", "pandas", "pandera", "pyarrow", "scikit-learn")
 
 
@@ -49,7 +50,7 @@ def main() -> int:
             judge_simulation.benchmark(report, given.trial)
             judge_errors.benchmark(report, given.trial)
             judge_speed.benchmark(report, folder, times, given.trial)
-        if {"pipeline", "validation"} & {*names}:
+        if {"pipeline", "serving", "validation"} & {*names}:
             report.progress("generate a project and set it up")
             generate(folder)
             project = Project(folder, shared=given.trial)
@@ -57,6 +58,8 @@ def main() -> int:
             report.write(f"The project's environment: {packages(project.interpreter, *LIBRARIES)}.")
         if "pipeline" in names:
             pipeline.benchmark(report, project, sizes, times, given.trial)
+        if "serving" in names:
+            serving.benchmark(report, project, given.trial)
         if "validation" in names:
             validation.benchmark(report, project, sizes, times, given.trial)
     return 0
