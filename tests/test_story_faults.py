@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from actions.result import Run
 from conftest import Bake
-from flow.hooks import Hook
 from github import PullRequest, runs, state
 from pull_requests import Person, ProjectHost, new_host, published
 from ready import Evidence, answers, end, evidence, said, trained, training
