@@ -49,7 +49,6 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return found
 
 
-
 @pytest.mark.parametrize(
     ("befall", "seconds"),
     [

@@ -44,6 +44,8 @@ VERBS = {
     "report": ("champion.judge.report", "a verdict as Markdown, for a pull request"),
     "predict": ("champion.serve.predict", "what the model says of a table of any size"),
     "serve": ("champion.serve.server", "the model over HTTP"),
+    "image": ("champion.deploy.image", "an image of the model and its service"),
+    "smoke": ("champion.deploy.smoke", "does a running service say what was judged?"),
     "ledger": ("champion.judge.ledger", "the record of verdicts and champions"),
 }
 

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from champion.ci import gate, record, revert, standing
+from champion.ci import deploy, gate, record, revert, standing
 from champion.ci.api import Api, NotFound
 from champion.ci.judged import PROMOTION, VERDICT
 from champion.ci.outputs import write_output, write_summary
@@ -51,6 +51,7 @@ def promote(api: Api) -> int:
     else:
         write_summary(revert.propose(api, it.commit, f"Go back to {version}", event.body["reason"]))
     judge_waiting(api)
+    deploy.start(api, "HEAD")
     return 0
 
 
