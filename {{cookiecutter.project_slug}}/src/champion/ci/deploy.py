@@ -62,7 +62,8 @@ def package(api: Api) -> int:
 def ship() -> int:
     """Step `ship`: ask it, as users will run it; push it, if it was built here."""
     name = os.environ["NAME"]
-    ask(name, live())
+    champion = live()
+    ask(name, champion)
     if os.environ.get("BUILT"):
         docker("push", "--quiet", name)
     reference = docker("image", "inspect", "--format", "{{index .RepoDigests 0}}", name).strip()
