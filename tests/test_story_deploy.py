@@ -91,9 +91,9 @@ def test_a_version_is_deployed_and_one_that_answers_wrongly_goes_back(
     assert "docker/build-push-action" not in [
         step.action for step in deploys[2].job("image").steps if step.outcome == "success"
     ]
-    events = [(it["kind"], it.get("version")) for it in host.ledger()]
+    events = [(it["kind"], it["body"].get("version")) for it in host.ledger()]
     assert events[-2:] == [("promotion", "v1.1.0"), ("rollback", "v1.0.0")]
-    assert "v1.1.0 in staging" in host.ledger()[-1]["reason"]
+    assert "v1.1.0 in staging" in host.ledger()[-1]["body"]["reason"]
 
 
 def spoil(registry: Registry) -> None:

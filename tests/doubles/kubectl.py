@@ -29,7 +29,8 @@ def main(arguments: list[str], registry: Registry) -> str:
         case ["set", "image", name, change]:
             tell(registry, "set", name, change.partition("=")[2])
         case ["rollout", "status", name, _]:
-            registry.pushed(registry.get("deployments")[name].rpartition("sha256:")[2])
+            image = registry.get("deployments")[name].rpartition("sha256:")[2]
+            registry.wait(registry.address(registry.pushed(image)))
         case ["port-forward", service, ":80"]:
             name = service.replace("service/", "deployment/")
             image = registry.get("deployments")[name].rpartition("sha256:")[2]

@@ -9,6 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,18 @@ class Registry:
         address = f"127.0.0.1:{port}"
         self.set("services", **{str(folder): {"address": address, "process": process.pid}})
         return address
+
+    def wait(self, address: str) -> None:
+        """Until a service is ready."""
+        ends = time.monotonic() + 60
+        while time.monotonic() < ends:
+            with (
+                contextlib.suppress(OSError),
+                urllib.request.urlopen(f"http://{address}/health/ready", timeout=5),
+            ):
+                return
+            time.sleep(0.1)
+        raise LookupError("timed out waiting for the condition")
 
     def stop(self) -> None:
         for service in self.get("services").values():

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         command += ["--build-arg", f"{key}={value}"]
     if subprocess.run([*command, str(CONTEXT)]).returncode:
         raise Refusal(f"{program} could not build the image, see above.", code=1)
-    print(f"{name}: {program} run --rm --read-only --tmpfs /tmp --publish 8080:8080 {name}")
+    print(f"Built {name}; `docker run --rm --read-only --tmpfs /tmp -p 8080:8080 {name}` serves it")
     return 0
 
 
@@ -51,7 +51,7 @@ def assemble(champion: Champion) -> None:
     model = CONTEXT / "model"
     model.mkdir(parents=True)
     unpack(champion, model)
-    shutil.rmtree(model / SOURCE / "champion")
+    shutil.rmtree(model / SOURCE / "champion", ignore_errors=True)  # the engine of that time
     engine = CONTEXT / "engine/champion"
     shutil.copytree(SOURCE / "champion", engine, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(LOCK, CONTEXT / LOCK)
