@@ -1,5 +1,6 @@
 """Races and faults: whatever comes between, a verdict is recorded once and no commit waits for ever."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -174,6 +175,52 @@ def test_a_branch_goes_while_it_is_judged(host: ProjectHost, event: str) -> None
     assert looks(host) == [1]
     assert ("boosted" in host.branches()) == (event == "closed")
     assert wording(host, run.head_sha).startswith("failure: ")
+
+
+def test_main_moves_while_a_branch_is_judged(host: ProjectHost) -> None:
+    """The verdict counts, the button waits; brought up to date it is no new look."""
+    host.ask("POST /rulesets", body=json.loads(host.show("main", ".github/rulesets/solo.json")))
+    ada, bare = host.clone(), host.home.bare
+    main = bare.git("rev-parse", "main")
+    for name in ("model@v1.0.0", "model#production#1"):
+        bare.point(f"refs/tags/{name}", main)
+    pull = boosted(ada)
+    run, left = training(host, pull), better(ada)
+    later = bare.commit_tree(bare.git("rev-parse", "main^{tree}"), [main], "Meanwhile")
+    host.before("judge", "publish", "Publish", lambda: bare.point("refs/heads/main", later))
+    end(host, run, left)
+    host.settle()
+    assert wording(host, pull).startswith("success: Better")
+    assert host.button(pull) == "behind"
+    host.ask(f"PUT /pulls/{pull.number}/update-branch")
+    trained(host, pull, left)
+    host.settle()
+    assert wording(host, pull).startswith("success: Better")
+    assert host.button(pull) == "clean"
+    assert looks(host) == [1]
+    assert len(host.ledger()) == 2
+
+
+def test_the_real_training_is_stopped_lost_and_broken(host: ProjectHost) -> None:
+    host.ask("POST /rulesets", body=json.loads(host.show("main", ".github/rulesets/solo.json")))
+    ada = host.clone()
+    host.before("train", "train", "Plan", host.cancel)
+    pull = boosted(ada)
+    host.settle()
+    assert wording(host, pull) == (
+        "failure: Not judged: training was cancelled or ran out of time: start it again"
+    )
+    host.kill("train", "train", "Plan")
+    host.rerun(host.run("train"))
+    host.settle()
+    assert wording(host, pull) == f"failure: Not judged: {FAILED}"
+    ada.write(".github/workflows/train.yml", "name: train\non: [\n")
+    ada.commit()
+    ada.push()
+    host.settle()
+    assert host.gate(pull) is None, "no run, so nobody is told"
+    assert host.button(pull) == "blocked"
+    assert len(host.comments(pull)) == 1
 
 
 def test_nothing_is_judged_that_came_too_late(host: ProjectHost) -> None:

@@ -1,13 +1,16 @@
 """The merge queue, and promotion that is not done yet: what was judged against which champion."""
 
+import io
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from actions.result import Run
+from champion.ci.subject import locked_model
 from conftest import Bake
 from github import PullRequest
 from github.bare import Bare
@@ -158,6 +161,16 @@ def test_the_queue_refuses_a_model_that_was_not_judged(host: ProjectHost) -> Non
     assert host.ledger() == []
 
 
+def test_a_hash_of_digits_alone_is_read_as_dvc_writes_it() -> None:
+    lock = {
+        "stages": {"train": {"outs": [{"path": "model.skops", "hash": "md5", "md5": "1" * 32}]}}
+    }
+    text = io.StringIO()
+    YAML().dump(lock, text)
+    assert "'111" in text.getvalue()
+    assert locked_model(text.getvalue()) == "1" * 32
+
+
 def test_a_merged_model_waits_for_its_promotion(host: ProjectHost) -> None:
     """Models wait with it, words do not; once it is in production the judge goes on."""
     bob, bare = person(host), host.home.bare
@@ -176,7 +189,6 @@ def test_a_merged_model_waits_for_its_promotion(host: ProjectHost) -> None:
     tag(host, main, "model@v1.1.0", "model#production#2")
     host.dispatch("judge.yml", pull_request=str(model.number))
     host.settle()
-    print(host.run("judge").log, host.run("judge").conclusion)
     assert wording(host, model).startswith("success: Better")
     assert host.ledger()[0]["body"]["champion"] == {"version": "v1.1.0", "commit": main}
     (comment,) = host.comments(model)

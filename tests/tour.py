@@ -21,7 +21,7 @@ from tour_guide import (
     tell,
 )
 from tour_judge import judged, judging
-from tour_pull_requests import address, host, pull_requests
+from tour_pull_requests import address, gate, host, merged, opened, pull_requests, tags
 
 HEADER = "Customer no.;E-mail;Fee (€/month);Since;Paperless?;Plan;Calls;Note;Churned"
 PLANS = ("Basic", "Family & Friends", "Größe L")
@@ -132,9 +132,10 @@ def shared(github: Host, project: Path, folder: Path) -> Path:
     expect(new["rows"] != old, f"the holdout is another week: {new['rows']:,} flights")
     expect(0.62 < auc < 0.75, f"its ROC AUC is {auc:.3f}")
     commit(project, "February")
-    call("git", "switch", "--quiet", "main", folder=project)
-    call("git", "merge", "--quiet", "--ff-only", "february", folder=project)
-    call("git", "push", "--quiet", folder=project)
+    pull = opened(github, project, "february", "It is sent as a pull request", folder / "reports")
+    expect(gate(github, pull).state == "success", "no worse is enough for new data")
+    merged(github, project, pull)
+    expect("model@v1.1.1" in tags(github), "it is version v1.1.1, in production")
 
     say("   The colleague takes it over: code, data and results")
     said = output("make", "update", folder=colleague)

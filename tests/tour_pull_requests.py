@@ -59,12 +59,17 @@ def pull_requests(host: Host, project: Path, pages: Path) -> None:
     expect(gate(host, broken).state == "failure", "it cannot be merged, and nothing was trained")
 
     say("   The better model is merged, and goes live")
-    host.ask(f"PUT /pulls/{better.number}/merge", "you", {})
-    host.settle()
+    merged(host, project, better)
     expect("model@v1.1.0" in tags(host), "it is version v1.1.0, in production")
+
+
+def merged(host: Host, project: Path, pull: PullRequest) -> None:
+    """Press the button; bring the clone up to date."""
+    host.ask(f"PUT /pulls/{pull.number}/merge", "you", {})
+    host.settle()
     call("git", "switch", "--quiet", "main", folder=project)
     call("git", "pull", "--quiet", folder=project)
-    output(*dvc(project), "checkout", "--quiet", folder=project, quiet=True)
+    output(*dvc(project), "pull", "--quiet", folder=project, quiet=True)
 
 
 BREAK = f"""

@@ -30,6 +30,8 @@ VERBS = {
     "protect": ("champion.workspace.protect", "let GitHub refuse merges without the gate"),
     "adopt": ("champion.workspace.adopt", "bring a fork's pull request into a branch here"),
     "new-holdout": ("champion.workspace.new_holdout", "draw another holdout, once this is used up"),
+    "history": ("champion.history", "the versions, which one is live, what they were judged by"),
+    "rollback": ("champion.workspace.rollback", "put an earlier version into production"),
     "notebook": ("champion.workspace.notebook", "open notebooks/explore.ipynb"),
     "validate": ("champion.stages.validate", "stage: check the data"),
     "split": ("champion.stages.split", "stage: train and holdout"),

@@ -1,5 +1,6 @@
-"""The page of the ledger: the champions' history as a table and a plot, then the last events."""
+"""The champions' history: on the page of the ledger, with a plot and the last events, and as text."""
 
+import argparse
 import math
 import tempfile
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ commit each, only ever added. `python -m champion ledger list` shows all of them
 `python -m champion ledger verify` finds a changed, missing or reordered one.
 
 ## Champions"""
+HEADS = ("version", "since", "metric", "interval", "data", "verdict", "by")
 NO_CHAMPION = "None yet: the first model that is promoted appears here."
 PLOT = """
 
@@ -77,13 +79,34 @@ def reigns(events: Sequence[Event]) -> list[Reign]:
     return found
 
 
+def run(_: argparse.Namespace) -> int:
+    """Verb `history`: the champions, the newest first."""
+    from champion.judge import champion, ledger
+
+    found = reigns(ledger.current().events)
+    if not found:
+        print("No model was promoted yet.")
+        return 0
+    current = champion.find()
+    live = current.version if current else None
+    rows = [["stage", *HEADS]]
+    for it in reversed(found):
+        stage = "production" if it.version == live else ""
+        live = live if not stage else None  # a version that was put back stands there twice
+        rows.append([stage, *(cell.replace("`", "") for cell in row(it))])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for cells in rows:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        print(line.rstrip())
+    return 0
+
+
 def page(events: Sequence[Event]) -> str:
     """The branch's README.md."""
     rows = [row(it) for it in reversed(reigns(events))]
-    heads = ["version", "since", "metric", "interval", "data", "verdict", "by"]
     if rows:
         rows[0][0] = f"**{rows[0][0]}**"
-    champions = table(heads, rows, numbers=False, most=len(rows))
+    champions = table(HEADS, rows, numbers=False, most=len(rows))
     last = [
         [str(it.number), moment(it.time), it.kind, prose(told(it)), prose(it.by or "")]
         for it in events[: -LAST - 1 : -1]

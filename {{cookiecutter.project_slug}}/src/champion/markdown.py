@@ -57,7 +57,10 @@ def prose(text: object, most: int = SENTENCE) -> str:
         word = piece[0]
         starts_list = piece.start() == 0 and START_OF_LIST.fullmatch(word)
         plain = PLAIN.fullmatch(word) and not COMMIT.search(word) and not starts_list
-        return word if plain or word == code(word[1:-1]) else code(word, most)
+        if plain or word == code(word[1:-1]):
+            return word
+        name, end = (word[:-1], word[-1]) if re.fullmatch(r".*\w[.,:;?!]", word) else (word, "")
+        return code(name, most) + end
 
     return PIECES.sub(shown, clean(text, most))
 

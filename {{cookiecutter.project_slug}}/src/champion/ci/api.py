@@ -87,6 +87,9 @@ class Api:
     def patch(self, path: str, body: dict[str, Any]) -> Any:
         return self.ask("PATCH", path, {}, body)
 
+    def delete(self, path: str) -> None:
+        self.ask("DELETE", path, {})
+
     def upload(self, address: str, file: Path) -> None:
         """Add a file to a release, at the address that the release names."""
         headers = {**self.headers(), "Content-Type": "application/octet-stream"}

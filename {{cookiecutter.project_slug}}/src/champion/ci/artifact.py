@@ -22,7 +22,7 @@ PLACES = {  # of a file, and the most bytes it may have
     r"dvc\.lock": 1_000_000,
     r"reports/[a-z_]{1,40}\.json": 5_000_000,
     r"seconds\.json": 1_000,
-    r"(verdict|sketch)\.json": 5_000_000,  # what the judge leaves
+    r"(verdict|sketch|subject|promotion)\.json": 5_000_000,  # what judge and promote leave
     OBJECT.pattern: 2_000_000_000,
 }
 MOST_FILES = 20_000

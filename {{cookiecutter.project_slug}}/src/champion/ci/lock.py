@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from champion.ci.subject import locked_model
 from champion.judge.champion import read_yaml
 from champion.judge.evidence import Invalid
 from champion.project import MODEL, PREDICTIONS, RAW
@@ -13,7 +14,9 @@ from champion.workspace.objects import md5
 
 HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
 MOST_BYTES = 1_000_000
+MAKES = {"train": MODEL, "evaluate": PREDICTIONS}  # the stages whose word counts
 POINTER = f"{RAW.as_posix()}.dvc"
+POINTED = {"md5", "size", "nfiles", "hash", "path"}  # what DVC says of a folder
 
 
 @dataclass(frozen=True)
@@ -48,17 +51,20 @@ def read(path: Path) -> Lock:
 
 
 def parsed(text: str) -> Lock:
-    content = read_yaml(text) if "&" not in text else {}  # YAML's aliases can grow without end
+    content = read_yaml(text)
     stages = content.get("stages") if isinstance(content, dict) else None
     if not isinstance(stages, dict) or not all(isinstance(it, dict) for it in stages.values()):
         raise Invalid("training left a dvc.lock without stages.")
+    last = [stages.get(name) or {} for name in MAKES]  # a stage that is gone may name old files
     lock = Lock(
         hashes([entry for stage in stages.values() for entry in listed(stage, "deps")]),
-        hashes([entry for stage in stages.values() for entry in listed(stage, "outs")]),
+        hashes([entry for stage in (*stages.values(), *last) for entry in listed(stage, "outs")]),
     )
-    for path in (MODEL, PREDICTIONS):
-        if path.as_posix() not in lock.outs:
-            raise Invalid(f"training left a dvc.lock without {path}.")
+    for name, path in MAKES.items():
+        if path.as_posix() not in hashes(listed(stages.get(name) or {}, "outs")):
+            raise Invalid(f"training left a dvc.lock whose stage {name} makes no {path}.")
+    if locked_model(text) != lock.model:
+        raise Invalid("training left a dvc.lock that DVC did not write.")
     return lock
 
 
@@ -87,10 +93,11 @@ def pointed(commit: str) -> str:
     Invalid : its pointer is not what `make data` writes.
     """
     text = show(commit, POINTER)[:10_000]
-    content = read_yaml(text) if "&" not in text else {}
+    content = read_yaml(text)
     outs = content.get("outs") if isinstance(content, dict) else None
-    (out,) = outs if isinstance(outs, list) and len(outs) == 1 else (None,)
-    digest = out.get("md5") if isinstance(out, dict) and out.get("path") == RAW.name else None
+    out: Any = outs[0] if isinstance(outs, list) and len(outs) == 1 else None
+    known = isinstance(out, dict) and out.keys() <= POINTED and out.get("path") == RAW.name
+    digest = out.get("md5") if known and content.keys() == {"outs"} else None  # no command
     if not isinstance(digest, str) or not HASH.fullmatch(digest):
         raise Invalid(f"{POINTER} does not name the data as `make data` does.")
     return digest

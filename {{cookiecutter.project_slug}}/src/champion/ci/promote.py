@@ -9,21 +9,22 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
-from champion.ci import deploy, gate, record, revert, standing
+from champion.ci import deploy, record, revert, standing
 from champion.ci.api import Api, NotFound
 from champion.ci.judged import PROMOTION, VERDICT
 from champion.ci.outputs import write_output, write_summary
+from champion.ci.subject import changed
 from champion.ci.verify import Promotion
 from champion.errors import Refusal
 from champion.judge import ledger, report
 from champion.judge.champion import STAGE, tags
 from champion.judge.ledger import Entry, Event
+from champion.judge.paths import shaping
 from champion.judge.verdict_file import read
 from champion.project import MODEL
 from champion.workspace import environment, objects
-from champion.workspace.git import git, resolve, show
+from champion.workspace.git import attempt, git, resolve, show
 
 RELEASE = Path(".champion/release")
 
@@ -34,42 +35,39 @@ def promote(api: Api) -> int:
     git("config", "user.name", record.BOT)
     git("config", "user.email", record.MAIL)
     if it.refusal:
-        return revert.refuse(api, it.commit, it.model, it.refusal)
-    event = put_back(it) if it.version else put_forward(it)
-    why = standing.doubt(api, event, os.environ["BASE"])
-    if why:
-        raise Refusal(f"event {event.number} of the ledger is not believed: {why}.", code=1)
-    it.commit = event.body.get("commit", it.commit)  # of a run that was interrupted
-    version = event.body["version"]
-    tag(it.commit, version, event)
-    write_output("version", version)
-    write_output("commit", it.commit)
-    write_summary(f"### 🏆 {version} is the champion\n\n`{it.commit}`")
-    if event.kind == "promotion":
-        release(api, it, version)
-        write_output("released", "true")
+        return revert.refuse(api, it.model, f"The model {it.model[:10]} of {it.commit[:10]} is not "
+                             f"promoted: {it.refusal}")  # fmt: skip
+    if it.version:
+        put_back(api, it)
     else:
-        write_summary(revert.propose(api, it.commit, f"Go back to {version}", event.body["reason"]))
-    judge_waiting(api)
+        put_forward(api, it)
+    write_output("commit", it.commit)
+    write_output("version", it.version)
     deploy.start(api, "HEAD")
     return 0
 
 
-def put_forward(it: Promotion) -> Event:
-    """Record that the default branch's model is promoted."""
-    if not it.verdict:
-        it.verdict = judged_first(it)
+def put_forward(api: Api, it: Promotion) -> None:
+    """Promote the default branch's model."""
+    it.verdict = it.verdict or judged_here(it)
     record.store()
 
     def entry(held: ledger.Ledger) -> Entry:
         version = standing.next_version(held, it.bump)
+        free(version, it.commit)
         body = {"version": version, "commit": it.commit, "verdict": it.verdict}
         return Entry({**body, "model": it.model, "data": it.data, "run": record.this_run()})
 
-    return ledger.append("promotion", f"promotion/{it.model}/{it.verdict}", entry)
+    event = ledger.append("promotion", f"promotion/{it.model}/{it.verdict}", entry)
+    take(event, it)
+    tag(it.version, it.commit, event)
+    release(api, it)
+    write_output("released", "true")
+    into_production(it.version, it.commit, event)
+    write_summary(f"### 🏆 {it.version} is the champion\n\n`{it.commit}`")
 
 
-def judged_first(it: Promotion) -> int:
+def judged_here(it: Promotion) -> int:
     """Record the verdict that verify gave."""
     file = read(VERDICT)
     file["run"] = record.this_run()
@@ -77,37 +75,78 @@ def judged_first(it: Promotion) -> int:
     return ledger.append("verdict", key, lambda held: record.entry(held, file)).number
 
 
-def put_back(it: Promotion) -> Event:
-    """Record that an earlier version is the champion again."""
-    reason = os.environ.get("REASON", "").strip() or "no reason was given"
-    body = {"version": it.version, "reason": reason[:400], "run": record.this_run()}
-    key = f"rollback/{os.environ['GITHUB_RUN_ID']}"
-    return ledger.append("rollback", key, lambda _: Entry(body), os.environ["GITHUB_ACTOR"])
-
-
-def tag(commit: str, version: str, event: Event) -> None:
-    """Name the version, and put it into production, as GTO does: `dvc artifacts get` reads that.
+def take(event: Event, it: Promotion) -> None:
+    """Go on with the event of a run that was interrupted, if it is about what was verified.
 
     Raises
     ------
-    Refusal : the version's tag names another commit, or origin does not take the tags.
+    Refusal : somebody else wrote it.
     """
-    name = f"model@{version}"
-    message = f"ledger: {ledger.commit_of(event)}"
-    there = resolve(f"refs/tags/{name}")
+    commit = event.body["commit"]
+    same = all(event.body.get(name) == getattr(it, name) for name in ("model", "data", "verdict"))
+    before = not attempt("merge-base", "--is-ancestor", commit, it.commit).returncode
+    if not same or not before or shaping(changed(commit, it.commit)):
+        raise Refusal(f"event {event.number} of the ledger promotes something else.", code=1)
+    it.commit, it.version = commit, event.body["version"]
+
+
+def put_back(api: Api, it: Promotion) -> None:
+    """Make an earlier version the champion again, and propose that the branch follows."""
+    reign = standing.reigns(ledger.current())[-1]
+    event = reign
+    if reign.body["version"] != it.version:
+        reason = os.environ.get("REASON", "").strip() or "no reason was given"
+        body = {"version": it.version, "reason": reason[:400], "run": record.this_run()}
+        key = f"rollback/{it.version}/{reign.number}"
+        event = ledger.append("rollback", key, lambda _: Entry(body), os.environ["GITHUB_ACTOR"])
+    into_production(it.version, it.commit, event)
+    write_summary(f"### ⏪ {it.version} is the champion\n\n`{it.commit}`")
+    title = f"Go back to {it.version}"
+    why = event.body.get("reason") or "It was promoted last."
+    number, said = revert.propose(api, f"revert/event-{event.number}", it.commit, title, why)
+    write_summary(said)
+    if said and not number:
+        revert.tell(api, title, f"{revert.shown(why)}\n\n{said}")
+
+
+def free(version: str, commit: str) -> None:
+    """Refuse a version whose tag somebody gave to another commit."""
+    there = resolve(f"refs/tags/model@{version}")
     if there and there != commit:
         raise Refusal(
-            f"the tag {name} names {there[:10]}, not {commit[:10]}: remove it, then run this again.",
-            1,
+            f"the tag model@{version} names {there[:10]}, not {commit[:10]}: remove it, then run "
+            "this again.",
+            code=1,
         )
-    if not there:
-        gto("register", "model", commit, "--version", version, "--message", message)
+
+
+def tag(version: str, commit: str, event: Event) -> None:
+    """Name the version, as GTO does.
+
+    Raises
+    ------
+    Refusal : its tag names another commit, or origin does not take it.
+    """
+    free(version, commit)
+    if not resolve(f"refs/tags/model@{version}"):
+        gto("register", "model", commit, "--version", version, "--message", message(event))
+        send(f"model@{version}")
+
+
+def into_production(version: str, commit: str, event: Event) -> None:
+    """Say by the newest tag of the stage what is in production: `dvc artifacts get` reads that."""
     if not (stage := production()) or resolve(f"refs/tags/{stage}") != commit:
-        options = ("--version", version, "--stage", "production", "--message", message)
+        options = ("--version", version, "--stage", "production", "--message", message(event))
         gto("assign", "model", *options, "--force")  # also one that was in production before
-    git(
-        "push", "--quiet", "--no-verify", "origin", f"refs/tags/{name}", f"refs/tags/{production()}"
-    )
+        send(production())
+
+
+def message(event: Event) -> str:
+    return f"ledger: {ledger.commit_of(event)}"
+
+
+def send(name: str) -> None:
+    git("push", "--quiet", "--no-verify", "origin", f"refs/tags/{name}")
 
 
 def production() -> str:
@@ -126,10 +165,10 @@ def gto(*arguments: str) -> None:
         raise Refusal(f"gto {arguments[0]} failed: {lines[-1]}", code=1)
 
 
-def release(api: Api, it: Promotion, version: str) -> None:
+def release(api: Api, it: Promotion) -> None:
     """Publish the version with what it was judged by; what is there already stays."""
-    name = f"model@{version}"
-    event = next(e for e in ledger.current().events if e.number == it.verdict)
+    name = f"model@{it.version}"
+    event = ledger.current().events[it.verdict - 1]
     base = (
         f"{os.environ['GITHUB_SERVER_URL']}/{api.name}/raw/{ledger.BRANCH}/files/{event.number:06}"
     )
@@ -145,25 +184,19 @@ def release(api: Api, it: Promotion, version: str) -> None:
     for file, content in files.items():
         (RELEASE / file).write_bytes(content)
     sums = "".join(f"{objects.sha256(path)}  {path.name}\n" for path in sorted(RELEASE.iterdir()))
-    (RELEASE / "SHA256SUMS").write_text(sums)
+    (RELEASE / "SHA256SUMS").write_text(sums, encoding="utf-8")
     try:
         made = api.get(f"releases/tags/{name}")
     except NotFound:
         body = {"tag_name": name, "target_commitish": it.commit, "name": name, "body": text}
         made = api.post("releases", body)
-    have = {asset["name"] for asset in made["assets"]}
+    have = set()
+    for asset in made["assets"]:
+        if asset["state"] == "uploaded":
+            have.add(asset["name"])
+        else:  # the upload was interrupted
+            api.delete(f"releases/assets/{asset['id']}")
     for path in sorted(RELEASE.iterdir()):
         if path.name not in have:
             api.upload(made["upload_url"], path)
     print(f"Released {name}")
-
-
-def judge_waiting(api: Api) -> None:
-    """Let the pull requests be judged that had to wait for this promotion."""
-    for pull in api.pages("pulls", state="open", base=os.environ["BASE"]):
-        given = gate.statuses(api, pull["head"]["sha"])
-        if given and given[0].text.startswith(f"{gate.NOT_JUDGED}promotion pending"):
-            inputs: dict[str, Any] = {"pull_request": str(pull["number"])}
-            body = {"ref": os.environ["BASE"], "inputs": inputs}
-            api.post("actions/workflows/judge.yml/dispatches", body)
-            print(f"#{pull['number']} is judged now")

@@ -17,7 +17,7 @@ from champion.markdown import clean, prose
 
 REPORT = Path(".champion/report.md")
 BROKE = "the judge broke: re-run it, see its log"
-NO_PULL = "it is not the newest commit of an open pull request into the default branch"
+NO_PULL = "no open pull request into the default branch has it as its newest commit: once one has, re-run judge"
 MOST_LETTERS = 60_000  # of a comment; GitHub takes 65,536
 
 

@@ -36,6 +36,8 @@ def record(api: Api, subject: Subject) -> str:
     if file["challenger"]["commit"] != subject.sha:
         raise Refusal("the verdict is of another commit than the one that was asked for.", code=1)
     file["run"] = this_run()
+    if subject.policy == "maintain" and subject.by:
+        file["asked"] = {"by": subject.by, "reason": subject.reason}
     by = subject.by or None
     event = ledger.append("verdict", key_of(file, subject), lambda it: entry(it, file), by)
     print(f"Event {event.number} of the ledger: {event.body['verdict']}")
@@ -57,10 +59,11 @@ def record(api: Api, subject: Subject) -> str:
         file |= {"holds": subject.holds}
         text = report.headline(file)
     allowed = subject.policy == "override" or (file["merge"] and not subject.holds)
-    head = subject.sha
+    head, command = subject.sha, ""
     if allowed and LOCK.exists():
-        store()
-        head, hold = adopt(subject)
+        if subject.branch:  # of a fork promotion stores what was merged
+            store()
+        head, hold, command = adopt(subject)
         if hold:
             file["holds"] = [hold]
             allowed = False
@@ -70,7 +73,7 @@ def record(api: Api, subject: Subject) -> str:
     base = (
         f"{os.environ['GITHUB_SERVER_URL']}/{api.name}/raw/{ledger.BRANCH}/files/{event.number:06}"
     )
-    return report.as_markdown(file, base)
+    return report.as_markdown(file, base, command)
 
 
 def this_run() -> dict[str, Any]:
@@ -161,29 +164,42 @@ def store() -> None:
         raise Refusal(f"the remote did not take the files: {last_words(done)}", code=1)
 
 
-def adopt(subject: Subject) -> tuple[str, str]:
+def adopt(subject: Subject) -> tuple[str, str, str]:
     """Commit the judged dvc.lock and reports to the branch where it has others.
 
     Returns
     -------
-    The commit that is judged now, and what its author has to do; empty where nothing is left.
+    The commit that is judged now; what still holds it, and the command that its author has to run:
+    empty where nothing does.
     """
     files = {path.relative_to(JUDGED).as_posix(): path.read_bytes()
              for path in (LOCK, *sorted((JUDGED / "reports").glob("*.json")))}  # fmt: skip
     stale = {name: content for name, content in files.items()
-             if show(subject.sha, name).encode() != content}  # fmt: skip
+             if show(subject.sha, name).encode(errors="surrogateescape") != content}  # fmt: skip
     if not stale:
-        return subject.sha, ""
-    run = os.environ["GITHUB_RUN_ID"]
-    command = f"gh run download {run} --repo {os.environ['GITHUB_REPOSITORY']} --name lock"
+        return subject.sha, "", ""
+    hold = (
+        "Its dvc.lock is not the judged one: run the command in the comment, which takes it over."
+    )
     if not subject.branch:
-        return subject.sha, f"Its dvc.lock is not the judged one: {command}, then commit and push."
+        return subject.sha, hold, takes_over()
     date = git("show", "--no-patch", "--format=%cI", subject.sha)
     commit = orphan.add_commit(subject.sha, orphan.store(stale), ADOPTS, date)
     done = orphan.push(commit, subject.branch, on=subject.sha)
     if not done.returncode:
         print(f"Committed the judged dvc.lock to {subject.branch}: {commit[:10]}")
-        return commit, ""
+        return commit, "", ""
     if orphan.outrun(done):
-        return subject.sha, "The branch has moved on: its newest commit will be judged."
-    return subject.sha, f"Its dvc.lock is not the judged one: {command}, then commit and push."
+        return subject.sha, "The branch has moved on: its newest commit will be judged.", ""
+    return subject.sha, hold, takes_over()
+
+
+def takes_over() -> str:
+    """The command for a shell that commits what this run judged, in a clone of the branch."""
+    run, name = os.environ["GITHUB_RUN_ID"], os.environ["GITHUB_REPOSITORY"]
+    folder = f".champion/lock-{run}"  # gh does not write over a file
+    return (
+        f"gh run download {run} --repo {name} --name lock --dir {folder} && "
+        f"cp -R {folder}/. . && git add dvc.lock reports && "
+        f'git commit -m "{ADOPTS}" && git push'
+    )

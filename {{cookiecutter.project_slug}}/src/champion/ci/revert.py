@@ -1,4 +1,4 @@
-"""Take the default branch back to its champion, where a merged model must not go live.
+"""Take the default branch back to what is in production, where it holds another model.
 
 Production is as it was; an issue says why, and a pull request puts the branch in step with it.
 """
@@ -7,63 +7,84 @@ import os
 import tempfile
 from pathlib import Path
 
+from champion.ci import gate
 from champion.ci.api import Api
+from champion.ci.outputs import write_summary
 from champion.errors import Refusal
 from champion.judge.champion import find
-from champion.judge.paths import trains
+from champion.judge.paths import shaping
 from champion.markdown import prose
 from champion.workspace import orphan
 from champion.workspace.git import git, identity, resolve
 
 SETTING = "Settings → Actions → General → Allow GitHub Actions to create and approve pull requests"
+MOST_LETTERS = 1000
 
 
-def refuse(api: Api, commit: str, model: str, why: str) -> int:
-    """Say that a model does not go live, and propose the way back; exit code 1."""
+def shown(why: str) -> str:
+    return prose(why, MOST_LETTERS)
+
+
+def refuse(api: Api, model: str, why: str) -> int:
+    """Say that the merged model does not go live, and propose the way back; exit code 1."""
+    print(why)
+    body = f"{shown(why)}\n\nProduction stays as it is."
+    write_summary(f"### 🚫 Not promoted\n\n{body}")
+    title = f"Not promoted: model {model[:10]}"
     champion = find()
-    text = f"The model {model[:10] or '(none)'} of {commit[:10]} is not promoted: {why}"
-    print(text)
-    body = f"{prose(text, 1000)}\n\nProduction stays as it is."
-    if champion and champion.version:
-        body += "\n\n" + propose(api, champion.commit, f"Go back to {champion.version}", why)
-    tell(api, f"Not promoted: model {model[:10]}", body)
+    if not champion or not champion.version:
+        first = "There is no champion yet: the next model that is merged can be the first."
+        tell(api, title, f"{body}\n\n{first}")
+        return 1
+    issue = tell(api, title, body)
+    back = f"Go back to {champion.version}"
+    why += f" Closes #{issue}."
+    _, said = propose(api, f"revert/{model[:10]}", champion.commit, back, why)
+    tell(api, title, f"{body}\n\n{said}")
     return 1
 
 
-def propose(api: Api, target: str, title: str, why: str) -> str:
-    """Open a pull request that restores what reaches the model; return a sentence with its place."""
-    tip = git("rev-parse", "HEAD")
-    branch = f"revert/{target[:10]}-{tip[:10]}"
-    commit = restored(tip, target, title)
-    if not commit:
-        return ""
-    done = orphan.push(commit, branch)
-    if done.returncode and not resolve(f"refs/remotes/origin/{branch}"):
-        return f"The branch {branch} could not be pushed ({orphan.why(done)})."
+def propose(api: Api, branch: str, target: str, title: str, why: str) -> tuple[int, str]:
+    """Open a pull request that restores what makes the model; one for each branch.
+
+    Returns
+    -------
+    Its number, 0 if there is none, and a sentence that says where it is or how to open it; empty if
+    there is nothing to restore.
+    """
     base = os.environ["BASE"]
-    for pull in api.pages("pulls", state="open", head=f"{api.owner}:{branch}"):
-        return f"#{pull['number']} goes back."
-    body = f"{prose(why, 1000)}\n\nThis restores what reaches the model to what is in production."
+    commit = restored(git("rev-parse", "HEAD"), target, title)
+    if not commit:
+        return 0, ""
+    if not resolve(f"refs/remotes/origin/{branch}"):
+        done = orphan.push(commit, branch)
+        if done.returncode:
+            return 0, f"The branch {branch} could not be pushed ({orphan.why(done)})."
+    open_ones = list(api.pages("pulls", state="open", base=base, head=f"{api.owner}:{branch}"))
+    body = f"{shown(why)}\n\nThis restores what makes the model as it is in production."
     try:
-        made = api.post("pulls", {"title": title, "head": branch, "base": base, "body": body})
-    except Refusal:
-        link = f"{os.environ['GITHUB_SERVER_URL']}/{api.name}/compare/{base}...{branch}"
-        said = f"Open the pull request yourself: {link} (Actions may not: {SETTING})."
-        tell(api, title, f"{body}\n\n{said}")
-        return said
-    api.post("actions/workflows/train.yml/dispatches", {"ref": branch, "inputs": {}})
-    return f"#{made['number']} goes back."
+        pull = (
+            open_ones[0]
+            if open_ones
+            else api.post("pulls", {"title": title, "head": branch, "base": base, "body": body})
+        )
+    except Refusal as refusal:
+        link = f"{os.environ['GITHUB_SERVER_URL']}/{api.name}/compare/{base}...{branch}?expand=1"
+        return 0, f"Open the pull request that goes back: {link} ({refusal} {SETTING} allows it.)"
+    if not any(it.verdict for it in gate.statuses(api, pull["head"]["sha"])):
+        api.post("actions/workflows/train.yml/dispatches", {"ref": branch, "inputs": {}})
+    return int(pull["number"]), f"#{pull['number']} goes back: merge it."
 
 
 def restored(tip: str, target: str, message: str) -> str:
-    """A commit on top of `tip` with what reaches the model as in `target`; empty if it is so."""
+    """A commit on top of `tip` with what makes the model as in `target`; empty if it is so."""
     quiet = ("-r", "-z", "--no-renames", "--raw", "--no-abbrev")
     tokens = iter(git("diff-tree", *quiet, tip, target).split("\0"))
     lines = []
     for token in filter(None, tokens):
         _, mode, _, digest, _ = token.split()
         path = next(tokens)
-        if trains([path]) and not path.startswith(".github/"):
+        if shaping([path]):
             lines.append(f"{mode} {digest}\t{path}\0")
     if not lines:
         return ""
@@ -77,11 +98,11 @@ def restored(tip: str, target: str, message: str) -> str:
     return git(*identity(), "commit-tree", tree, "-p", tip, "-m", message, extra=dated)
 
 
-def tell(api: Api, title: str, body: str) -> None:
-    """One open issue of a title: made, or said again."""
+def tell(api: Api, title: str, body: str) -> int:
+    """One open issue of a title: made, or said again; return its number."""
     for issue in api.pages("issues", state="open"):
         if issue["title"] == title and "pull_request" not in issue:
             if issue["body"] != body:
                 api.patch(f"issues/{issue['number']}", {"body": body})
-            return
-    api.post("issues", {"title": title, "body": body})
+            return int(issue["number"])
+    return int(api.post("issues", {"title": title, "body": body})["number"])

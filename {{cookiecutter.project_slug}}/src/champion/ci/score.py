@@ -13,9 +13,9 @@ import pandas as pd
 
 from champion.ci import lock
 from champion.ci.artifact import FOLDER, take_objects
-from champion.ci.judged import ADOPTED, JUDGED, PROBLEM, SKETCH, VERDICT
+from champion.ci.judged import ADOPTED, JUDGED, PROBLEM, SKETCH, SUBJECT, VERDICT
 from champion.ci.lock import Lock
-from champion.ci.subject import Subject
+from champion.ci.subject import Subject, changed
 from champion.errors import Refusal
 from champion.judge import budget, claims, compare, paths
 from champion.judge.challenge import (
@@ -42,6 +42,7 @@ def score() -> int:
     for folder in (JUDGED, ADOPTED):
         shutil.rmtree(folder, ignore_errors=True)
     JUDGED.mkdir(parents=True)
+    SUBJECT.write_text(os.environ["SUBJECT"], encoding="utf-8")  # an override is confirmed by it
     try:
         file = verdict(subject)
     except Refusal as refusal:  # not of the pull request's making: nothing is recorded
@@ -56,31 +57,32 @@ def score() -> int:
 def verdict(subject: Subject) -> dict[str, Any]:
     """The verdict file, and beside it what is to be stored."""
     tip = git("rev-parse", "HEAD")
-    policy = subject.policy if subject.policy != "override" else paths.policy(subject.paths)
+    touched = changed(tip, subject.sha)
+    policy = subject.policy if subject.policy != "override" else paths.policy(touched)
     known: dict[str, Any] = {"challenger": {"commit": subject.sha}}
     try:
         if errors := claims.findings(FOLDER / "reports", "errors"):
             known["data_findings"] = errors + claims.findings(FOLDER / "reports", "warnings")
             raise Invalid("the data do not pass the checks of schema.py.")
         made = lock.read(FOLDER / "dvc.lock")
-        challenger = received(subject, made)
+        challenger = received(subject, made, touched)
+        keep(made, challenger.data)  # also of what an owner may override
         known = about(tip, challenger)
         settings = Settings.of_gate(GATE)
         settings.check()
-        refuse_own_metric(settings.gate, subject.paths)
+        refuse_own_metric(settings.gate, touched)
         seed = other_seed(settings, gate_of(subject.sha))
         it = prepare(tip, challenger, None if seed is not None else find(), seed)
         file = decide(it, settings, policy) | known
         add_comparison(file, it, settings)
         sketch = budget.sketch(pd.read_parquet(EVIDENCE, columns=["row_id"])["row_id"])
         SKETCH.write_text(json.dumps(sketch), encoding="utf-8")
-        keep(made, challenger.data)
     except Invalid as invalid:
         file = compare.refused(str(invalid), policy) | known
     return file
 
 
-def received(subject: Subject, made: Lock) -> Challenger:
+def received(subject: Subject, made: Lock, touched: list[str]) -> Challenger:
     """The challenger of a pull request: its commit's texts, and what training left of it.
 
     Raises
@@ -96,7 +98,7 @@ def received(subject: Subject, made: Lock) -> Challenger:
         raise Invalid(f"the model was not trained on the data that {lock.POINTER} names.")
     return Challenger(
         commit=subject.sha,
-        paths=subject.paths,
+        paths=touched,
         data=data,
         predictions=objects.find(made.predictions),
         reports=FOLDER / "reports",
@@ -122,7 +124,7 @@ def gate_of(commit: str) -> Settings:
     Invalid : it cannot be read.
     """
     own = HOME / "challenger.yaml"
-    own.write_text(show(commit, GATE.name), encoding="utf-8")
+    own.write_text(show(commit, GATE.name), encoding="utf-8", errors="surrogateescape")
     try:
         return Settings.of_gate(own)
     except Refusal as refusal:
@@ -136,9 +138,7 @@ def keep(made: Lock, data: str) -> None:
         if lock.same(path, made.outs.get(f"reports/{path.name}", "")):
             (JUDGED / "reports").mkdir(exist_ok=True)
             shutil.copyfile(path, JUDGED / "reports" / path.name)
-    shutil.copytree(
-        JUDGED, ADOPTED, dirs_exist_ok=True, ignore=shutil.ignore_patterns("sketch.json")
-    )
+    shutil.copytree(JUDGED, ADOPTED, ignore=shutil.ignore_patterns(SUBJECT.name))
     wanted = {*made.outs.values(), data}
     for name in sorted(wanted):
         if name.endswith(".dir") and objects.cached(name).exists():

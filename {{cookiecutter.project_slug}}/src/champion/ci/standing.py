@@ -1,18 +1,11 @@
-"""Which models were judged, promoted, withdrawn: what the ledger says, and whether to believe it.
+"""Which models were judged, promoted, withdrawn: what the ledger says.
 
-Everybody who can push can write the ledger. What it says counts once the API confirms that a run of
-the workflow that may say it, of the default branch, said it.
+Everybody who can push can write the ledger: see `confirm.py` for whether to believe it.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
-from champion.ci.api import Api, NotFound
 from champion.judge.ledger import Event, Ledger
-
-JUDGE = ".github/workflows/judge.yml"
-PROMOTE = ".github/workflows/promote.yml"
-ARTIFACT = "judged"
 
 
 @dataclass(frozen=True)
@@ -23,13 +16,9 @@ class Proof:
     override: Event | None
 
     @property
-    def bump(self) -> str:
-        """The part of the version that goes up."""
-        body = self.verdict.body
-        owned = (body.get("changes") or {}).get("owner_paths") or []
-        if "gate.yaml" in owned or any(path.endswith("/schema.py") for path in owned):
-            return "major"
-        return "minor" if body["verdict"] == "better" else "patch"
+    def better(self) -> bool:
+        """Whether later models are measured against this one, too: see `champion.anchor`."""
+        return self.override is not None or self.verdict.body["verdict"] == "better"
 
 
 def proofs(ledger: Ledger, model: str, data: str) -> list[Proof]:
@@ -41,23 +30,22 @@ def proofs(ledger: Ledger, model: str, data: str) -> list[Proof]:
         said = event.body.get("challenger") or {} if event.kind == "verdict" else {}
         its = (said.get("model") or {}).get("md5")
         if event.number > since and its == model and said.get("data") == data:
-            override = overrides.get(event.number)
+            override = None if event.body["merge"] else overrides.get(event.number)
             if event.body["merge"] or override:
                 found.append(Proof(event, override))
     return found
 
 
 def withdrawn(ledger: Ledger, model: str) -> int:
-    """The number of the last event that put another version in a model's place; 0 if none did."""
+    """The number of the rollback that put another version in a model's place; 0 if none did."""
     current, last = "", 0
     models = {it.body["version"]: it.body.get("model") for it in promotions(ledger)}
-    for event in ledger.events:
-        if event.kind == "promotion":
-            current = event.body["version"]
-        elif event.kind == "rollback":
-            if models.get(current) == model:
-                last = event.number
-            current = event.body["version"]
+    for event in reigns(ledger):
+        if event.kind == "rollback" and models.get(event.body["version"]) == model:
+            last = 0
+        elif event.kind == "rollback" and models.get(current) == model:
+            last = event.number
+        current = event.body["version"]
     return last
 
 
@@ -65,10 +53,9 @@ def promotions(ledger: Ledger) -> list[Event]:
     return [event for event in ledger.events if event.kind == "promotion"]
 
 
-def champion_of(ledger: Ledger) -> str:
-    """The version in production; empty before the first one."""
-    reigning = [it for it in ledger.events if it.kind in ("promotion", "rollback")]
-    return str(reigning[-1].body["version"]) if reigning else ""
+def reigns(ledger: Ledger) -> list[Event]:
+    """Every event that made a version the champion."""
+    return [event for event in ledger.events if event.kind in ("promotion", "rollback")]
 
 
 def next_version(ledger: Ledger, bump: str) -> str:
@@ -91,24 +78,6 @@ def numbers(version: str) -> tuple[int, int, int]:
     return major, minor, patch
 
 
-def doubt(api: Api, event: Event, base: str) -> str:
-    """Why an event cannot be believed; empty if the API confirms it."""
-    said: dict[str, Any] = event.body.get("run") or {}
-    if not said.get("id"):
-        return "it names no run"
-    try:
-        run = api.get(f"actions/runs/{said['id']}")
-    except NotFound:
-        return f"there is no run {said['id']}"
-    wanted = {"verdict": (JUDGE, PROMOTE), "override": (JUDGE,)}.get(event.kind, (PROMOTE,))
-    if run["path"].partition("@")[0] not in wanted or run["head_branch"] != base:
-        return f"run {said['id']} is none of {wanted[0]} on {base}"
-    if run["event"] not in ("workflow_run", "workflow_dispatch", "push"):
-        return f"run {said['id']} was started by {run['event']}"
-    if event.kind == "verdict" and run["path"].partition("@")[0] == JUDGE:
-        listed = api.pages(f"actions/runs/{said['id']}/artifacts", "artifacts")
-        digests = {(it.get("digest") or "").removeprefix("sha256:") for it in listed
-                   if it["name"] == ARTIFACT}  # fmt: skip
-        if (said.get("artifact") or "").removeprefix("sha256:") not in digests - {""}:
-            return f"run {said['id']} left another verdict"
-    return ""
+def in_order(ledger: Ledger) -> list[str]:
+    """The versions that were promoted, the highest last."""
+    return sorted({it.body["version"] for it in promotions(ledger)}, key=numbers)

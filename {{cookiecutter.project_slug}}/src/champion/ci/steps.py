@@ -10,7 +10,7 @@ ALONE = {
 ASKING = {  # the API, which they get as their argument
     "begin": "publish", "find": "subject", "publish": "publish", "comment": "comment",
     "settle": "publish", "look": "subject", "verify": "verify", "promote": "promote",
-    "package": "deploy", "sbom": "deploy", "deploy": "deploy",
+    "wake": "wake", "package": "deploy", "sbom": "deploy", "deploy": "deploy",
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from champion.ci.artifact import FOLDER, NAME, Hostile, download, unpack
 from champion.ci.outputs import write_output
 from champion.errors import Refusal
 from champion.judge import claims
-from champion.judge.paths import OWNED, matching, policy, trains
+from champion.judge.paths import OWNED, matching, policy, shaping, trains
 from champion.workspace.environment import typed
 from champion.workspace.git import git, resolve, show
 
@@ -29,8 +29,14 @@ ENDED = {
 }
 ADOPTS = "Take the judged dvc.lock"  # the message of the judge's own commit
 QUEUED = re.compile(r"gh-readonly-queue/.+/pr-(\d+)-[0-9a-f]{40}")
-LOCKED_MODEL = re.compile(r"- path: model\.skops\n +hash: md5\n +md5: ([0-9a-f]{32})")
+TRAINED = re.compile(r"^  train:\n((?:    .*\n)*)", re.MULTILINE)  # what dvc.lock says of the stage
+MODEL = re.compile(
+    r"^    - path: model\.skops\n +hash: md5\n +md5: '?([0-9a-f]{32})'?$", re.MULTILINE
+)
 PRODUCTION = "refs/tags/model#production#*"
+PENDING = "promotion pending"
+NO_REACH = "No change: nothing that reaches the model"
+BACK = "No change: back to what is in production"
 
 
 @dataclass
@@ -60,7 +66,6 @@ class Subject:
     policy: str = "improve"
     by: str = ""
     reason: str = ""
-    paths: list[str] = field(default_factory=list)
     holds: list[str] = field(default_factory=list)
 
     def settle(self, why: str, state: str = "failure") -> "Subject":
@@ -99,7 +104,9 @@ def found(api: Api, event: dict[str, Any]) -> Subject | None:
         return by_hand(api, event)
     followed = event["workflow_run"]
     if followed["path"].partition("@")[0] != TRAIN:
-        raise Refusal(f"{followed['path'][:100]!r} calls itself train, and is not {TRAIN}.", code=1)
+        return Subject(sha=followed["head_sha"]).settle(
+            "a workflow in another file calls itself train: give it another name"
+        )
     if followed["event"] == "merge_group":
         return queued(api, followed)
     pull = pull_of(api, followed, event["repository"]["default_branch"])
@@ -157,7 +164,7 @@ def by_hand(api: Api, event: dict[str, Any]) -> Subject:
     Refusal : there is no such pull request, it was not trained, or the person may not.
     """
     asked = event["inputs"]
-    wanted, reason = asked["policy"], (asked.get("reason") or "").strip()
+    wanted, reason = asked.get("policy"), (asked.get("reason") or "").strip()
     number = str(asked["pull_request"]).strip().removeprefix("#")
     if not re.fullmatch(r"[0-9]{1,9}", number):
         raise Refusal("pull_request must be the number of a pull request, such as 7.")
@@ -187,7 +194,7 @@ def by_hand(api: Api, event: dict[str, Any]) -> Subject:
 def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> Subject:
     """Settle what needs no judge; fetch what training left for the rest."""
     if pull["draft"]:
-        return subject.settle("draft, not judged: mark it as ready for review")
+        return subject.settle("it is a draft: mark it as ready for review")
     tip = git("rev-parse", "HEAD")  # the default branch's: this workflow runs on it
     git(
         "fetch",
@@ -204,21 +211,21 @@ def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> 
         return subject.settle(
             f"the default branch has moved on: update the branch ({typed('update')})"
         )
-    subject.paths = changed(tip, subject.sha)
-    owned = matching(subject.paths, OWNED)
+    paths = changed(tip, subject.sha)
+    owned = matching(paths, OWNED)
     if owned and subject.policy != "override" and not owners.agreed(api, pull, owned):
         subject.holds.append(
             "It changes how models are judged or run: an owner (CODEOWNERS) has to approve it, then "
             "re-run judge."
         )
-    if not trains(subject.paths):
+    if not trains(paths):
         return unchanged(subject, passed)
+    if restores(subject.sha, paths):
+        return unchanged(subject, passed, BACK)
     if model := pending():
-        return subject.settle(
-            f"promotion pending: the merged model {model[:10]} is not in production yet"
-        )
+        return subject.settle(f"{PENDING}: the merged model {model[:10]} is not in production yet")
     if subject.policy == "improve":
-        subject.policy = policy(subject.paths)
+        subject.policy = policy(paths)
     try:
         there = fetch(api, subject.run["id"])
     except Hostile as hostile:
@@ -227,17 +234,28 @@ def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> 
         return subject.settle("training or a check of the branch failed: see train")
     if not there:
         return subject.settle("training left no results: start it again")
-    subject.step = "judge"
+    subject.step = "judge"  # of bad data it tells what is bad
     return subject
 
 
-def unchanged(subject: Subject, passed: bool) -> Subject:
-    """Nothing changed that reaches the model."""
+def restores(sha: str, paths: list[str]) -> bool:
+    """Whether a commit takes the default branch back to what is in production: that was judged."""
+    tags = in_production()
+    return bool(tags) and trains(paths) and not shaping(changed(f"{tags[0]}^{{commit}}", sha))
+
+
+def in_production() -> list[str]:
+    """The tags that say what is, and was, in production; the newest first."""
+    return git("for-each-ref", "--sort=-version:refname", "--format=%(refname)", PRODUCTION).split()
+
+
+def unchanged(subject: Subject, passed: bool, text: str = NO_REACH) -> Subject:
+    """Nothing is to be judged."""
     if not passed:
         return subject.settle("the checks of the branch failed: see train")
     if subject.holds:
         return subject.settle(subject.holds[0])
-    return subject.settle("No change: nothing that reaches the model", "success")
+    return subject.settle(text, "success")
 
 
 def changed(before: str, after: str) -> list[str]:
@@ -248,7 +266,7 @@ def changed(before: str, after: str) -> list[str]:
 
 def pending() -> str:
     """The default branch's model, where it was merged and was never promoted."""
-    if not (tags := git("for-each-ref", "--format=%(refname)", PRODUCTION).split()):
+    if not (tags := in_production()):
         return ""  # before the first promotion the default branch's model is the champion
     promoted = git("for-each-ref", "--format=%(refname)", "refs/tags/model@v*").split()
     known = {model_of(tag) for tag in (*promoted, *tags)}
@@ -258,7 +276,13 @@ def pending() -> str:
 
 def model_of(reference: str) -> str:
     """The hash of a commit's model; empty if it has none."""
-    found = LOCKED_MODEL.search(show(f"{reference}^{{commit}}", "dvc.lock"))
+    return locked_model(show(f"{reference}^{{commit}}", "dvc.lock"))
+
+
+def locked_model(text: str) -> str:
+    """The hash of the model that the stage `train` of a dvc.lock makes, read without YAML."""
+    stage = TRAINED.search(text)
+    found = MODEL.search(stage[1].partition("    outs:\n")[2]) if stage else None
     return found[1] if found else ""
 
 
@@ -311,13 +335,13 @@ def queued(api: Api, followed: dict[str, Any]) -> Subject:
         return subject.settle(
             "the default branch has moved on: update the branch, then queue it again"
         )
-    subject.paths = changed(tip, subject.sha)
-    if not trains(subject.paths):
-        return subject.settle("No change: nothing that reaches the model", "success")
+    paths = changed(tip, subject.sha)
+    if not trains(paths):
+        return subject.settle(NO_REACH, "success")
+    if restores(subject.sha, paths):
+        return subject.settle(BACK, "success")
     if model := pending():
-        return subject.settle(
-            f"promotion pending: the merged model {model[:10]} is not in production yet"
-        )
+        return subject.settle(f"{PENDING}: the merged model {model[:10]} is not in production yet")
     subject.step = "queue"
     return subject
 
@@ -325,7 +349,7 @@ def queued(api: Api, followed: dict[str, Any]) -> Subject:
 def look(_: Api) -> int:
     """Step `look`: whether the default branch's model is another one than that in production."""
     model = model_of("HEAD")
-    tags = git("for-each-ref", "--sort=-version:refname", "--format=%(refname)", PRODUCTION).split()
+    tags = in_production()
     same = bool(tags) and model_of(tags[0]) == model
     write_output("other", str(bool(model) and not same).lower())
     print(f"Model {model[:10] or '(none)'}: {'in production' if same else 'not in production'}")

@@ -21,6 +21,7 @@ EVIDENCE = HOME / "evidence" / "holdout.parquet"
 SLICE = "slice_"  # before the names of slice columns, as `judge/rows.py` writes them
 LEAKED = 0.05  # share of the holdout that the champion may have trained on
 SAME_AFTER_LOCK = 1e-6  # other libraries round differently
+SCHEMA = ("src/*/schema.py",)
 DRAWING = (
     "target",
     "task",
@@ -143,7 +144,15 @@ def prepare(
         print(f"No model was promoted yet: the default branch's {champion.commit[:7]} stands in.")
     print("Deriving the holdout and scoring the champion on it", flush=True)
     at_tip = model if champion and champion.commit == tip else None
-    rows = run_commit(tip, data, at_tip, seed)
+    try:
+        rows = run_commit(tip, data, at_tip, seed)
+    except evidence.Invalid as invalid:
+        if not paths.matching(it.paths, SCHEMA):
+            raise
+        raise evidence.Invalid(
+            f"{invalid} The default branch's schema judges: send the new one first, in a pull request "
+            "of its own."
+        ) from invalid
     earlier = rows if data == own else run_commit(tip, own, at_tip, seed)
     if champion is None:
         return Challenge(it, None, rows, earlier, None, None, None, seed)

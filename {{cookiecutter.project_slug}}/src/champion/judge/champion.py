@@ -15,6 +15,7 @@ from champion.workspace.git import default_branch, git, resolve, show
 
 STAGE = re.compile(r"model#production(!?)#(\d+)")
 VERSION = re.compile(r"model@v(\d+)\.(\d+)\.(\d+)")
+ANCHOR = re.compile(r"(?:^|[\s\[{,:])&[^\s&]")  # not the && of a shell
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,14 @@ def base() -> str:
 
 
 def read_yaml(text: str) -> Any:
+    """What a YAML text says; an empty dictionary if it is none, or one made to be a trap."""
     from ruamel.yaml import YAML, YAMLError
 
+    if ANCHOR.search(text):  # aliases can grow without end
+        return {}
     try:
         return YAML(typ="safe").load(text) or {}
-    except YAMLError:
+    except (YAMLError, ValueError, RecursionError):
         return {}
 
 

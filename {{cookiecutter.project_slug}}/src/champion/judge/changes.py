@@ -7,6 +7,9 @@ from champion.judge.champion import read_yaml
 from champion.judge.paths import OWNED, RESULTS, matching
 from champion.workspace.git import show
 
+WRITTEN = ("outs", "metrics", "plots")
+MOST = 1000  # of a list: an event of the ledger has room for that
+
 
 def params(before: str, after: str) -> list[dict[str, Any]]:
     """The keys of params.yaml that differ."""
@@ -40,24 +43,25 @@ def lock(before: str, after: str) -> list[dict[str, Any]]:
 
 
 def pipeline(text: str) -> str:
-    """The graph of a dvc.yaml as mermaid."""
-    stages = read_yaml(text).get("stages") or {}
-    made = {name_of(out): stage for stage, it in stages.items() for out in written(it)}
+    """The graph of a dvc.yaml as mermaid; a stage of another form than the template's is left out."""
+    content = read_yaml(text)
+    found = content.get("stages") if isinstance(content, dict) else None
+    stages = found if isinstance(found, dict) else {}
+    made = {out: str(stage) for stage, it in stages.items() for out in files(it, *WRITTEN)}
     edges = {
-        (made[dep], stage)
+        (made[dep], str(stage))
         for stage, it in stages.items()
-        for dep in it.get("deps") or []
+        for dep in files(it, "deps")
         if dep in made
     }
     return "\n".join(["flowchart LR", *(f"  {a} --> {b}" for a, b in sorted(edges))])
 
 
-def written(stage: dict[str, Any]) -> list[Any]:
-    return [out for key in ("outs", "metrics", "plots") for out in stage.get(key) or []]
-
-
-def name_of(out: Any) -> str:
-    return next(iter(out)) if isinstance(out, dict) else str(out)
+def files(stage: Any, *keys: str) -> list[str]:
+    """What a stage reads or writes: a name, or a name with options."""
+    lists = [stage.get(key) for key in keys] if isinstance(stage, dict) else []
+    listed = [file for each in lists if isinstance(each, list) for file in each]
+    return [str(next(iter(file), "")) if isinstance(file, dict) else str(file) for file in listed]
 
 
 def described(base: str, texts: dict[str, str], paths: list[str]) -> dict[str, Any]:
@@ -69,9 +73,9 @@ def described(base: str, texts: dict[str, str], paths: list[str]) -> dict[str, A
     texts : the challenger's params.yaml, requirements.txt and dvc.yaml.
     """
     return {
-        "paths": sorted(set(paths) - set(matching(paths, RESULTS))),
+        "paths": sorted(set(paths) - set(matching(paths, RESULTS)))[:MOST],
         "owner_paths": sorted(matching(paths, OWNED)),
-        "params": params(show(base, "params.yaml"), texts["params.yaml"]),
-        "lock": lock(show(base, "requirements.txt"), texts["requirements.txt"]),
+        "params": params(show(base, "params.yaml"), texts["params.yaml"])[:MOST],
+        "lock": lock(show(base, "requirements.txt"), texts["requirements.txt"])[:MOST],
         "pipeline": pipeline(texts["dvc.yaml"]) if "dvc.yaml" in paths else None,
     }

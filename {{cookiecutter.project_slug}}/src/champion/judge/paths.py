@@ -1,5 +1,6 @@
 """What changed paths can have changed, and which policy that asks for. Standard library only."""
 
+import re
 from collections.abc import Iterable
 from fnmatch import fnmatch
 
@@ -8,12 +9,13 @@ RESULTS = ("dvc.lock", "reports/*")
 DATA = ("data/raw.dvc", "data/raw/*")
 LOCKED = ("requirements*.txt", "pyproject.toml", ".dvc/config")
 HARMLESS = ("*.md", "LICENSE", "docs/*", "deploy/*", "tests/*", "notebooks/*", ".gitignore",
-            ".gitattributes", ".dvcignore", ".pre-commit-config.yaml", "Makefile",
+            ".pre-commit-config.yaml", "Makefile",
             "src/champion/deploy/*", "src/champion/monitor/*", "src/champion/serve/*",
             "src/champion/workspace/*")  # fmt: skip
+READ_BY_DVC = re.compile(r"\.dvc$|(^|/)(dvc\.yaml|dvc\.lock|\.dvcignore)$")  # in every folder
 PROSE = ("*.md", "LICENSE", "docs/*")  # no test reads these
 # A change of these needs the owner: they say how models are judged. See .github/CODEOWNERS.
-OWNED = ("gate.yaml", "src/*/schema.py", "src/champion/*", ".github/*")
+OWNED = ("gate.yaml", "src/*/schema.py", "src/champion/*", ".github/*", "Makefile")
 
 
 def matching(paths: Iterable[str], patterns: tuple[str, ...]) -> list[str]:
@@ -31,7 +33,8 @@ def matching(paths: Iterable[str], patterns: tuple[str, ...]) -> list[str]:
 
 def kind(paths: list[str]) -> str:
     """nothing, data, lock or model: what the changed paths can have changed."""
-    left = set(paths) - set(matching(paths, (*RESULTS, *HARMLESS)))
+    harmless = [path for path in matching(paths, HARMLESS) if not READ_BY_DVC.search(path)]
+    left = set(paths) - {*matching(paths, RESULTS), *harmless}
     for name, patterns in (("data", DATA), ("lock", LOCKED)):
         if left and left == set(matching(left, patterns)):
             return name
@@ -46,3 +49,8 @@ def policy(paths: list[str]) -> str:
 def trains(paths: list[str]) -> bool:
     """Whether the change can reach the model: also a dvc.lock that nothing explains."""
     return bool(matching(paths, RESULTS)) or kind(paths) != "nothing"
+
+
+def shaping(paths: list[str]) -> list[str]:
+    """Those that make the model what it is; the workflows only say where that happens."""
+    return [path for path in paths if trains([path]) and not path.startswith(".github/")]

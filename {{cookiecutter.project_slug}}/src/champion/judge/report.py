@@ -108,10 +108,11 @@ def plus_minus(it: Compared) -> str:
     return f"{delta} ± {value_of({**it, 'half': it['delta'] - it['lower']}, 'half')}"
 
 
-def as_markdown(file: dict[str, Any], base: str) -> str:
+def as_markdown(file: dict[str, Any], base: str, command: str = "") -> str:
     """The whole report.
 
     base : the address of the folder of the figures
+    command : for a shell, what the author has to do next; it is not escaped
     """
     word, holds, override = file["verdict"], file.get("holds") or [], file.get("override")
     merge = bool(override) or (file["merge"] and not holds)
@@ -129,6 +130,7 @@ def as_markdown(file: dict[str, Any], base: str) -> str:
         errors(file),
         compared(file),
         picture(file, base),
+        command and f"**Next:** in a clone of the branch:\n\n```bash\n{command}\n```",
         next_step(file),
         "\n".join(f"- ⚠️ {prose(text)}" for text in file["findings"][:MOST_NOTES]),
         "\n".join(filter(None, sections(file, base))),
@@ -270,7 +272,9 @@ def data(file: dict[str, Any], rows: dict[str, int | None] | None) -> str:
 def facts(file: dict[str, Any]) -> Iterator[tuple[str, str]]:
     champion, challenger, run = (file[key] or {} for key in ("champion", "challenger", "run"))
     metric, resolution, model = file["metric"], file["resolution"] or {}, challenger.get("model")
-    yield "policy", code(file["policy"])
+    asked = file.get("asked")
+    who = f", asked for by {code(asked['by'])}: {prose(asked['reason'])}" if asked else ""
+    yield "policy", code(file["policy"]) + who
     if metric and file["budget"]:
         alpha = file["budget"]["alpha"]
         yield "p-value of “better”", f"{amount(metric['p_better'])} (needed: {amount(alpha)})"

@@ -54,6 +54,7 @@ SHAPE: dict[str, Any] = {
     "explanations": [{"feature": str, "champion": float, "challenger": float}],
     "cv": {"champion": float, "challenger": float},
     "figures": [str], "holds": [str], "override": {"by": str, "reason": str},
+    "asked": {"by": str, "reason": str},
 }  # fmt: skip
 
 
@@ -111,14 +112,16 @@ def known(value: Any, shape: Any, where: str) -> Any:
             raise Refusal(f"{where} must hold keys.")
         path = f"{where}." if where else ""
         return {key: known(value.get(key), of, path + key) for key, of in shape.items()}
-    if shape is object:
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if shape is object and not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    shape = str if shape is object else shape
     number = shape in (int, float)
     right = isinstance(value, (int, float) if shape is float else shape)
     if not right or (number and (isinstance(value, bool) or not abs(value) <= LARGEST)):
         words = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
         raise Refusal(f"{where} must be {words[shape]}.")
-    return value
+    # A name that is no Unicode could not be written again.
+    return value.encode(errors="replace").decode() if shape is str else value
 
 
 def check(file: dict[str, Any]) -> None:

@@ -1,0 +1,145 @@
+"""Whether what the ledger says was said by whoever may say it.
+
+Everybody who can push can write the ledger, and name any run in it. An event counts if the API
+confirms that its run was one of the workflow that may say so, of the default branch, and if what
+that run left says the same: a run's artifacts can be written by that run alone.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from champion.ci.api import Api, NotFound
+from champion.ci.artifact import Hostile, download, unpack
+from champion.ci.judged import PROMOTION, SUBJECT, VERDICT
+from champion.judge.ledger import Event
+from champion.workspace.git import attempt
+from champion.workspace.objects import sha256
+
+JUDGE = ".github/workflows/judge.yml"
+PROMOTE = ".github/workflows/promote.yml"
+LEFT = {JUDGE: "judged", PROMOTE: "verified"}  # the artifact with what each one found
+SAYS = {"verdict": (JUDGE, PROMOTE), "override": (JUDGE,), "promotion": (PROMOTE,)}
+STARTED_BY = ("workflow_run", "workflow_dispatch", "push")
+SEEN = Path(".champion/seen")
+CHALLENGER = ("model", "data", "predictions_sha256")
+
+
+class Doubt(Exception):
+    """Why an event is not believed."""
+
+
+class Expired(Doubt):
+    """Its run is right, and what that left is not there any more."""
+
+
+def confirm(api: Api, event: Event, base: str) -> Path:
+    """Check an event against its run.
+
+    Parameters
+    ----------
+    base : the default branch; what is checked out is its tip.
+
+    Returns
+    -------
+    The folder with what the run left.
+
+    Raises
+    ------
+    Doubt, Expired : it does not say the same.
+    """
+    folder = left(api, event, base)
+    if event.kind == "verdict":
+        said = read(folder, VERDICT)
+        its, claimed = (it.get("challenger") or {} for it in (said, event.body))
+        if any(its.get(name) != claimed.get(name) for name in CHALLENGER):
+            raise Doubt("the judge judged another model")
+        if event.body["merge"] and not said.get("merge"):
+            raise Doubt("the judge said no")
+    elif event.kind == "override":
+        said = read(folder, SUBJECT)
+        if said.get("policy") != "override" or said.get("sha") != event.body["commit"]:
+            raise Doubt("nobody asked for it")
+    else:
+        said = read(folder, PROMOTION)
+        names = ("commit", "model", "data")
+        if said.get("refusal") or any(said.get(it) != event.body.get(it) for it in names):
+            raise Doubt("another model was verified")
+    return folder
+
+
+def left(api: Api, event: Event, base: str) -> Path:
+    """What the run of an event left, as the event says."""
+    named: dict[str, Any] = event.body.get("run") or {}
+    number = named.get("id")
+    if not number:
+        raise Doubt("it names no run")
+    run = run_of(api, event)
+    path = run["path"].partition("@")[0]
+    # A tag may be called as the branch is: then the commit tells.
+    ours = not attempt("merge-base", "--is-ancestor", run["head_sha"], "HEAD").returncode
+    here = ours and run["head_branch"] == base and run["event"] in STARTED_BY
+    if path not in SAYS[event.kind] or not here:
+        may = " or ".join(Path(it).name for it in SAYS[event.kind])
+        raise Doubt(f"run {number} is none of {may} on {base}")
+    digest = str(named.get("artifact") or "").removeprefix("sha256:")
+    if not digest:
+        raise Doubt("it does not say what its run left")
+    listed = api.pages(f"actions/runs/{number}/artifacts", "artifacts")
+    there = [it for it in listed if it["name"] == LEFT[path]]
+    same = [it for it in there if it.get("digest") == f"sha256:{digest}"]
+    if there and not same and run["run_attempt"] == named.get("attempt"):
+        raise Doubt(f"run {number} left something else")
+    for it in same:
+        if not it["expired"] and fetched(api, it["id"], digest):
+            return SEEN / digest
+    raise Expired(f"what run {number} left has expired")
+
+
+def run_of(api: Api, event: Event) -> dict[str, Any]:
+    """The run that an event names."""
+    number = event.body["run"]["id"]
+    try:
+        run: dict[str, Any] = api.get(f"actions/runs/{number}")
+    except NotFound:
+        raise Doubt(f"there is no run {number}") from None
+    return run
+
+
+def fetched(api: Api, artifact: int, digest: str) -> bool:
+    """Download an artifact into a folder of its own; False if it is gone."""
+    folder = SEEN / digest
+    archive = folder.with_suffix(".zip")
+    try:
+        with api.open(f"actions/artifacts/{artifact}/zip") as source:
+            download(source, archive)
+        if sha256(archive) != digest:
+            raise Doubt("what its run left is damaged")
+        unpack(archive, folder)
+    except NotFound:
+        return False
+    except Hostile as hostile:
+        raise Doubt(str(hostile)) from hostile
+    finally:
+        archive.unlink(missing_ok=True)
+    return True
+
+
+def read(folder: Path, place: Path) -> dict[str, Any]:
+    """A file of what a run left; empty where there is none."""
+    try:
+        content = json.loads((folder / place.name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def succeeded(api: Api, event: Event) -> bool:
+    """Whether a promotion's run was started for that very commit and did promote.
+
+    For when what it left has expired: nobody can write that either.
+    """
+    run = run_of(api, event)
+    jobs = api.pages(f"actions/runs/{run['id']}/jobs", "jobs")
+    done = any(it["name"] == "promote" and it["conclusion"] == "success" for it in jobs)
+    return bool(done and run["head_sha"] == event.body["commit"])
