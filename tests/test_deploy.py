@@ -404,3 +404,72 @@ def test_a_version_that_is_not_in_production_any_more_is_left_to_the_next_run(
 def test_credentials_are_gone_afterwards(stages: Cluster) -> None:
     stages.deploy()
     assert not (cluster.FOLDER / "config").exists()
+
+
+# the image, before it is published
+
+
+@pytest.fixture
+def docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """What docker was told; `smoke.ask` says that all is well."""
+    told: list[str] = []
+
+    def call(*arguments: str) -> str:
+        told.append(arguments[0])
+        said = {"run": "c1\n", "port": "127.0.0.1:4000\n", "image": f"{IMAGE}\n"}
+        return said.get(arguments[0], "")
+
+    monkeypatch.setattr(deploy, "docker", call)
+    monkeypatch.setattr(deploy, "live", lambda: CHAMPION)
+    monkeypatch.setattr(deploy, "wait", lambda url: None)
+    monkeypatch.setattr(smoke, "ask", lambda url, champion: 9)
+    monkeypatch.setenv("NAME", "ghcr.io/ada/members:v1.1.0")
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    return told
+
+
+@pytest.mark.parametrize("built", ["sha256:1", ""])
+def test_an_image_is_pushed_once(
+    docker: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, built: str
+) -> None:
+    monkeypatch.setenv("BUILT", built)
+    assert deploy.ship() == 0
+    assert docker == ["run", "port", "rm", *(["push"] if built else []), "image"]
+    assert IMAGE.partition("@")[2] in (tmp_path / "output").read_text()
+
+
+def test_an_image_that_answers_wrongly_is_not_published(
+    docker: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(url: str, champion: Champion) -> int:
+        raise smoke.Differs("its predictions differ.")
+
+    monkeypatch.setenv("BUILT", "sha256:1")
+    monkeypatch.setattr(smoke, "ask", ask)
+    with pytest.raises(smoke.Differs):
+        deploy.ship()
+    assert docker == ["run", "port", "logs", "rm"], "the container is gone, nothing is pushed"
+
+
+@pytest.mark.parametrize("chosen", ["workflow", ""])
+def test_promotion_starts_it_where_the_project_has_it(
+    monkeypatch: pytest.MonkeyPatch, chosen: str
+) -> None:
+    sent = []
+    monkeypatch.setenv("BASE", "main")
+    monkeypatch.setattr(deploy, "show", lambda commit, path: chosen)
+    monkeypatch.setattr(Api, "post", lambda api, path, body: sent.append((path, body["ref"])))
+    deploy.start(Api("http://x", "ada/members", "t"), "HEAD")
+    wanted = [("actions/workflows/deploy.yml/dispatches", "main")]
+    assert sent == (wanted if chosen else [])
+
+
+@pytest.mark.parametrize("there", ["sbom.spdx.json", "model.skops"])
+def test_a_release_gets_one_bill_of_materials(monkeypatch: pytest.MonkeyPatch, there: str) -> None:
+    sent = []
+    release = {"assets": [{"name": there}], "upload_url": "http://x"}
+    monkeypatch.setattr(deploy, "live", lambda: CHAMPION)
+    monkeypatch.setattr(Api, "get", lambda api, path: release)
+    monkeypatch.setattr(Api, "upload", lambda api, url, file: sent.append(file.name))
+    assert deploy.sbom(Api("http://x", "ada/members", "t")) == 0
+    assert sent == ([] if there == "sbom.spdx.json" else ["sbom.spdx.json"])

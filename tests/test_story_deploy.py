@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from actions.repository import Environment
+from actions.runner import STOOD_IN
 from actions.stand_ins import DOUBLES
 from conftest import PROJECT, Bake
 from doubles.registry import Registry
@@ -32,6 +33,7 @@ def host(
     programs = tmp_path / "programs"
     programs.mkdir()
     for name in ("docker", "kubectl"):
+        STOOD_IN.add(f"{name} (a double)")
         command = shlex.join([sys.executable, str(DOUBLES / f"{name}.py")])
         (programs / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         (programs / name).chmod(0o755)
