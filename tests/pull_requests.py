@@ -75,7 +75,7 @@ def published(factory: pytest.TempPathFactory, baked: Bake) -> BakedProject:
 def machine(*path: Path, **variables: str) -> Machine:
     """A runner that has this environment's programs, so that nothing is installed."""
     programs = Path(sys.executable).parent
-    kept = {"CHAMPION_VENV": sys.prefix, "DVC_NO_ANALYTICS": "1"}
+    kept = {"CHAMPION_VENV": sys.prefix, "DVC_NO_ANALYTICS": "1", "CHAMPION_PATIENCE": "0"}
     return Machine(path=(*path, programs), variables={**kept, **variables})
 
 

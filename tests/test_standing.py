@@ -199,6 +199,7 @@ def test_promotion_may_judge_too(case: Case) -> None:
 def other_commit(case: Case) -> None:
     """A tag that is called main, on a commit that nobody merged."""
     case.run.head_sha = case.work.commit("judge.yml", "forged\n")
+    case.work.git("push", "--quiet", "origin", "HEAD:refs/tags/main")
     case.work.git("reset", "--quiet", "--hard", "HEAD~1")
 
 

@@ -79,9 +79,11 @@ def test_broken_data_stop_before_training(host: ProjectHost) -> None:
     assert "**Merge blocked.** The data do not pass the checks of `schema.py`." in text
     rows = {line.split(" | ")[0].strip("| `"): line for line in text.splitlines() if "| `" in line}
     assert rows["age"].startswith("| `age` | 150 | missing values | 2, 6, 10, ")
-    assert rows["visits"].startswith("| `visits` | 120 | outliers, over 3 interquartile ranges")
+    assert rows["visits"].startswith(
+        "| `visits` | 120 | values outside the declared range | 3, 8, "
+    )
     assert rows["club"].startswith(
-        "| `club` | 200 | values that schema.py does not list | 1, 4, 7, "
+        "| `club` | 200 | values that `schema.py` does not list | 1, 4, 7, "
     )
     assert "**Next:** put that right and push; an invalid attempt spends no look." in text
     (event,) = host.ledger()

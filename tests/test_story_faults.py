@@ -252,7 +252,7 @@ def test_nothing_is_judged_that_came_too_late(host: ProjectHost) -> None:
             assert gate in host.comments(pull)[0]
         else:
             assert gate == (
-                "it is not the newest commit of an open pull request into the default branch"
+                "no open pull request into the default branch has it as its newest commit: once one has, re-run judge"
             ), event
             assert host.comments(pull) == []
     assert host.gate(pulls["rewritten"][0]) is None

@@ -16,9 +16,9 @@ from ready import answers, evidence, said
 
 SECRET = "a-secret-of-the-repository"
 VARIABLE = "a-variable-of-the-repository"
-LISTEN = """import os
+LISTEN = """
 
-print("HEARD", repr(os.environ).encode().hex())
+print("HEARD", repr(__import__("os").environ).encode().hex())
 """
 
 
@@ -89,7 +89,7 @@ def test_a_strangers_better_model(host: ProjectHost) -> None:
     before = stored(host)
     eve.edit("params.yaml", model={"kind": "boosted"})
     model = next(eve.path.glob("src/*/model.py"))
-    model.write_text(f"{LISTEN}\n{model.read_text()}")
+    model.write_text(f"{model.read_text()}{LISTEN}")
     pull = eve.open("boosted")
     host.settle()
     gate = host.gate(pull)
@@ -116,7 +116,6 @@ def test_a_strangers_better_model(host: ProjectHost) -> None:
         "failure",
         "Its dvc.lock is not the judged one: run the command in the comment, which takes it over.",
     )
-    assert host.button(pull) != "clean"
     (event,) = host.ledger()
     assert (event["body"]["verdict"], event["body"]["budget"]["spent"]) == ("better", True)
     assert stored(host) == before, "nothing of a stranger's is pushed or stored"
@@ -194,6 +193,7 @@ def test_a_fork_reads_no_cloud(host: ProjectHost) -> None:
     eve = host.fork("eve")
     eve.git("fetch", "--quiet", host.github.remote(host.home), "main")
     eve.git("reset", "--quiet", "--hard", "FETCH_HEAD")
+    tip = eve.git("rev-parse", "HEAD")
     eve.edit("params.yaml", model={"kind": "boosted"})
     pull = eve.open("boosted")
     host.settle()
@@ -209,11 +209,10 @@ def test_a_fork_reads_no_cloud(host: ProjectHost) -> None:
     (comment,) = host.comments(pull)
     assert f"`make adopt PR={pull.number}`" in comment
     assert host.ledger() == []
-    eve.main()
-    eve.git("reset", "--quiet", "--hard", "FETCH_HEAD")
+    eve.git("switch", "--quiet", "--detach", tip)
     eve.write("README.md", "Better words.\n")
     words = eve.open("words")
     host.settle()
     gate = host.gate(words)
     assert gate
-    assert gate.state == "success", "words need no data"
+    assert gate.state == "success", gate.description

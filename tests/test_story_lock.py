@@ -69,10 +69,13 @@ def test_a_lock_made_by_hand_is_put_right(host: ProjectHost) -> None:
 def test_two_models_one_after_the_other(host: ProjectHost) -> None:
     """The second merges `main`, takes its lock, reproduces and is judged against the first."""
     ada, bob = host.clone(), host.clone("bob")
-    left = better(ada)
     ada.edit("params.yaml", model={"linear": {"C": 2.0}})
-    first = ada.open("first")
-    trained(host, first, left)
+    ada.champion("repro")
+    ada.git("switch", "--quiet", "--create", "first")
+    ada.commit("Another penalty")
+    ada.send()
+    first = ada.request_pull("first")
+    trained(host, first, evidence(ada))
     host.settle()
     bob.edit("params.yaml", explain={"rows": 40})
     bob.edit("params.yaml", model={"kind": "boosted"})
@@ -95,8 +98,8 @@ def test_two_models_one_after_the_other(host: ProjectHost) -> None:
     trained(host, second, left)
     host.settle()
     status, last = host.gate(second), host.ledger()[-1]
-    assert status.state == "success"
-    assert status.description.startswith("Better: ROC AUC .85 against .80")
+    assert status.state == "success", status.description
+    assert status.description.startswith("Better: ROC AUC .85 against .5")
     assert last["body"]["champion"]["commit"] == host.home.bare.resolve("main")
     assert len(host.ledger()) == looks + 1, "the same predictions against another champion"
     assert host.home.bare.commit(second.head_sha).message.startswith("Reproduce on main")

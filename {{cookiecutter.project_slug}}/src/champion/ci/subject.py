@@ -18,6 +18,7 @@ from champion.ci.outputs import write_output
 from champion.errors import Refusal
 from champion.judge import claims
 from champion.judge.paths import OWNED, matching, policy, shaping, trains
+from champion.workspace import remote
 from champion.workspace.environment import typed
 from champion.workspace.git import git, resolve, show
 
@@ -230,6 +231,11 @@ def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> 
         there = fetch(api, subject.run["id"])
     except Hostile as hostile:
         return subject.settle(str(hostile))
+    if not passed and not subject.branch and not remote.on_branch():
+        return subject.settle(
+            "the large files are in a cloud, which no fork can read: a maintainer runs "
+            f"`make adopt PR={subject.pull}`"
+        )
     if not passed and not (there and claims.findings(FOLDER / "reports", "errors")):
         return subject.settle("training or a check of the branch failed: see train")
     if not there:

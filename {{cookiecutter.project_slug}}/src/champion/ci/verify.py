@@ -42,7 +42,8 @@ from champion.workspace.git import git, resolve, show
 from champion.workspace.repro import repro
 
 CLOSE = 1e-9  # by which a prediction may differ from the judged one
-PATIENCE, PAUSE = 40, 15.0  # how often, and seconds between, the first push's files are looked for
+PATIENCE = float(os.environ.get("CHAMPION_PATIENCE", 600))  # seconds, for the first push's files
+PAUSE = 15.0
 TARGET = ("target", "task", "positive")  # of gate.yaml's data: what a prediction means
 SCHEMA = ("src/*/schema.py",)
 
@@ -166,16 +167,18 @@ def search(api: Api, proofs: list[Proof]) -> Search:
 
 def wait_for(names: list[str]) -> None:
     """Wait until the first push's files are at the remote; code is pushed before them."""
-    for turn in range(PATIENCE):
+    until = time.monotonic() + PATIENCE
+    while True:
         if remote.on_branch():
             branch.fetch()
         try:
             objects.bring(names)
             return
         except Refusal:
-            if not turn:
-                print("The large files are not at the remote yet: waiting", flush=True)
-            time.sleep(PAUSE)
+            if time.monotonic() + PAUSE > until:
+                return  # what they are needed for says so
+        print("The large files are not at the remote yet: waiting", flush=True)
+        time.sleep(PAUSE)
 
 
 def obtain(made: Lock, data: str, left: Path | None) -> None:

@@ -43,11 +43,21 @@ def prefetch(commit: str, paths: Collection[str]) -> None:
     """Bring files of a commit at once, where a clone without them would bring one by one."""
     if config("remote.origin.promisor") != "true":
         return
-    wanted = set(paths)
+    listed = git("rev-list", "--objects", "--no-walk", "--missing=print", commit).splitlines()
+    missing = {line[1:] for line in listed if line.startswith("?")}
     entries = (line.partition("\t") for line in git("ls-tree", "-r", "-z", commit).split("\0"))
-    names = [head.split()[2] for head, _, path in entries if path in wanted]
-    flags = ("--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none", "--stdin")
-    git("-c", "fetch.negotiationAlgorithm=noop", "fetch", *flags, "origin", text="\n".join(names))
+    wanted = {head.split()[2] for head, _, path in entries if path in set(paths)} & missing
+    if wanted:
+        flags = ("--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none", "--stdin")
+        listed = sorted(wanted)
+        git(
+            "-c",
+            "fetch.negotiationAlgorithm=noop",
+            "fetch",
+            *flags,
+            "origin",
+            text="\n".join(listed),
+        )
 
 
 def contents(objects: Sequence[str]) -> list[bytes]:
