@@ -24,6 +24,16 @@ def choose(folder: str, chosen: str, name: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def keep_deployment(chosen: str) -> None:
+    """Remove what serves the model where nobody asked for."""
+    if chosen == "none":
+        for name in ("docs/endpoints.md", ".github/workflows/deploy.yml"):
+            Path(name).unlink()
+    unwanted = {"none": "deploy", "docker": "deploy/kubernetes"}
+    if chosen in unwanted:
+        shutil.rmtree(unwanted[chosen])
+
+
 def safe_name(path: Path) -> str:
     """A file name that every system takes: report 3.CSV -> report-3.csv."""
     stem = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode()
@@ -125,6 +135,7 @@ def main(answers: dict[str, str]) -> None:
     choose(".licenses", f"{answers['license']}.txt", "LICENSE")
     scheme = re.match(r"(\w+)://", answers["storage"])
     choose(".locks", f"{scheme[1] if scheme else 'none'}.txt", "requirements-storage.txt")
+    keep_deployment(answers["deploy"])
     if answers["data_file"]:
         remove_sample()
     ignore_data()

@@ -56,7 +56,8 @@ def published(factory: pytest.TempPathFactory, baked: Bake) -> BakedProject:
         table = path.parent / "members.csv"
         members().to_csv(table, index=False)
         project = copied(
-            baked(project_name="Members", data_file=str(table), target="renewed"), path
+            baked(project_name="Members", data_file=str(table), target="renewed", deploy="none"),
+            path,
         )
         change(project, "gate.yaml", data={"id": "member", "slices": ["club"]})
         change(project, "params.yaml", model={"kind": "linear", "boosted": {"max_iter": 30}})

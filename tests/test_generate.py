@@ -210,6 +210,7 @@ def test_the_owner_reviews_how_models_are_judged(baked: Bake) -> None:
         "/Makefile @me",
         "/.dvc/config @me",
         "/requirements*.txt @me",
+        "/deploy/ @me",
     ]
     nobody = (baked().path / ".github/CODEOWNERS").read_text().splitlines()
     assert all(line.startswith("#") for line in nobody)

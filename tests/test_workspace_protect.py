@@ -194,6 +194,18 @@ def test_again_it_changes_nothing_and_keeps_what_people_set(desk: Desk) -> None:
     assert rules(desk)["pull_request"]["required_approving_review_count"] == 1
 
 
+def test_where_models_are_deployed_production_is_closed_too(desk: Desk) -> None:
+    workflow = Path(".github/workflows/deploy.yml")
+    workflow.parent.mkdir(parents=True, exist_ok=True)
+    workflow.touch()
+    assert desk.run("protect") == 0, desk.said
+    where = desk.repository.environments
+    assert {name: list(it.branches.values()) for name, it in where.items()} == {
+        "judge": ["main"],
+        "production": ["main"],
+    }
+
+
 def test_only_the_default_branch_enters_the_environment(desk: Desk) -> None:
     where = desk.repository
     assert desk.run("protect") == 0

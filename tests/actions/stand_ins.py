@@ -5,6 +5,7 @@ inputs that it knows go; any other input is refused, and so is an action without
 """
 
 import hashlib
+import json
 import re
 import shlex
 import shutil
@@ -12,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import cached, stored
+from . import cached, images, stored
 from .call import Call
 from .checkout import checkout
 from .errors import Failed, Refused
@@ -84,13 +85,29 @@ def setup_cml(call: Call) -> None:
 
 
 def attest(call: Call) -> None:
-    """What would be signed: the files that are named, with their hashes; nothing is signed."""
-    asked = call.take({"subject-path": ""})
+    """What would be signed: files or an image, with their hashes; nothing is signed."""
+    asked = call.take(
+        {
+            "subject-path": "",
+            "subject-name": "",
+            "subject-digest": "",
+            "sbom-path": "",
+            "push-to-registry": "false",
+            "create-storage-record": "true",
+        }
+    )
+    if not call.place.job.token or not call.place.job.token.may("attestations", "write"):
+        raise Failed("Resource not accessible by integration")
+    if asked["sbom-path"]:
+        json.loads((call.place.workspace / asked["sbom-path"]).read_text())
+    if asked["subject-digest"]:
+        if not re.fullmatch(r"sha256:[0-9a-f]{64}", asked["subject-digest"]):
+            raise Failed(f"Invalid digest {asked['subject-digest']}")
+        call.say(f"{asked['subject-name']}: {asked['subject-digest']} {asked['sbom-path']}".strip())
+        return
     found = sorted(call.place.workspace.glob(asked["subject-path"]))
     if not found:
         raise Failed(f"Could not find subject at path {asked['subject-path']}")
-    if not call.place.job.token or not call.place.job.token.may("attestations", "write"):
-        raise Failed("Resource not accessible by integration")
     for path in found:
         call.say(f"{path.name}: sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}")
 
@@ -115,6 +132,9 @@ STAND_INS: dict[str, Callable[[Call], None]] = {
     "actions/download-artifact": stored.download,
     "actions/setup-python": setup_python,
     "actions/upload-artifact": stored.upload,
+    "anchore/sbom-action": images.bill,
     "astral-sh/setup-uv": setup_uv,
+    "docker/build-push-action": images.build,
+    "docker/login-action": images.login,
     "iterative/setup-cml": setup_cml,
 }

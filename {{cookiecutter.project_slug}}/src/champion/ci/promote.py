@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from champion.ci import record, revert, standing
+from champion.ci import deploy, record, revert, standing
 from champion.ci.api import Api, NotFound
 from champion.ci.judged import PROMOTION, VERDICT
 from champion.ci.outputs import write_output, write_summary
@@ -43,6 +43,7 @@ def promote(api: Api) -> int:
         put_forward(api, it)
     write_output("commit", it.commit)
     write_output("version", it.version)
+    deploy.start(api, "HEAD")
     return 0
 
 

@@ -5,12 +5,12 @@ import importlib
 
 ALONE = {
     "plan": "training", "data": "training", "train": "training", "pack": "training",
-    "score": "score",
+    "score": "score", "ship": "deploy",
 }  # fmt: skip
 ASKING = {  # the API, which they get as their argument
     "begin": "publish", "find": "subject", "publish": "publish", "comment": "comment",
     "settle": "publish", "look": "subject", "verify": "verify", "promote": "promote",
-    "wake": "wake",
+    "wake": "wake", "package": "deploy", "sbom": "deploy", "deploy": "deploy",
 }  # fmt: skip
 
 

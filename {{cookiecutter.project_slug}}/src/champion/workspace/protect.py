@@ -16,7 +16,12 @@ from champion.workspace.gh import Answer, Hub
 
 RULESETS = Path(".github/rulesets")
 CODEOWNERS = Path(".github/CODEOWNERS")
-ENVIRONMENT = "judge"
+# What only the default branch can enter: the workflow that does so, and what is kept there.
+ENVIRONMENTS = {
+    "judge": ("judge.yml", "credentials of a cloud that may write"),
+    "production": ("deploy.yml", "credentials of a cluster"),
+}
+WORKFLOWS = Path(".github/workflows")
 PURPOSE = "let the default branch take pull requests with the status gate only"
 
 STILL = "The gate still reports on every pull request; nothing stops a merge that ignores it."
@@ -50,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     forbidden = [
         *rules(hub, default, arguments.team, arguments.queue, owned_by_person),
         *workflows_open_pulls(hub),
-        *environment(hub, default),
+        *environments(hub, default),
         *(owners(hub) if arguments.team else []),
     ]
     for sentence in forbidden:
@@ -128,41 +133,51 @@ def workflows_open_pulls(hub: Hub) -> list[str]:
     ]
 
 
-def environment(hub: Hub, default: str) -> list[str]:
-    """Make the environment that only the default branch can enter; write credentials live there."""
-    home = f"environments/{ENVIRONMENT}"
-    policies = f"{home}/deployment-branch-policies"
+def environments(hub: Hub, default: str) -> list[str]:
+    """Make those that the project's workflows enter."""
+    return [
+        sentence
+        for name, (workflow, kept) in ENVIRONMENTS.items()
+        if name == "judge" or (WORKFLOWS / workflow).exists()  # deployment is a choice
+        for sentence in environment(hub, name, kept, default)
+    ]
+
+
+def environment(hub: Hub, name: str, kept: str, default: str) -> list[str]:
+    """Make an environment that only the default branch can enter."""
+    home = f"environments/{name}"
     answer = hub.ask(f"GET {home}")
     if answer.good or answer.status == 404:
         there = answer.content if answer.good else {}
         if not (there.get("deployment_branch_policy") or {}).get("custom_branch_policies"):
             if there.get("protection_rules"):  # which a PUT without them would remove
                 return [
-                    f"the environment {ENVIRONMENT} has rules of its own: limit it to the branch "
+                    f"the environment {name} has rules of its own: limit it to the branch "
                     f"{default} by hand, under Settings, Environments."
                 ]
             limited = {"protected_branches": False, "custom_branch_policies": True}
             answer = hub.ask(f"PUT {home}", {"deployment_branch_policy": limited})
     if answer.good:
-        answer = only(hub, policies, default)
+        answer = only(hub, name, default)
     if answer.good:
-        print(f"Environment {ENVIRONMENT}: {default} alone; write credentials belong there")
+        print(f"Environment {name}: {default} alone; {kept} belong there")
         return []
     return [
-        f"the environment {ENVIRONMENT} cannot be limited to {default} "
-        f"({answer.message or answer.status}). The branch dvc-storage needs no credentials; those of "
-        "a cloud that may write could be read by every branch, so store none."
+        f"the environment {name} cannot be limited to {default} "
+        f"({answer.message or answer.status}). The branch dvc-storage needs no credentials; {kept} "
+        "could be read by every branch, so store none."
     ]
 
 
-def only(hub: Hub, policies: str, default: str) -> Answer:
+def only(hub: Hub, name: str, default: str) -> Answer:
     """Let the default branch in, and nothing else."""
+    policies = f"environments/{name}/deployment-branch-policies"
     answer = hub.ask(f"GET {policies}?per_page=100")
     found = answer.content["branch_policies"] if answer.good else []
     mine = [it for it in found if it["name"] == default and it.get("type") != "tag"]
     for it in found:
         if answer.good and it not in mine:
-            print(f"Environment {ENVIRONMENT}: {shown(it['name'])} is let in no longer")
+            print(f"Environment {name}: {shown(it['name'])} is let in no longer")
             answer = hub.ask(f"DELETE {policies}/{it['id']}")
     if answer.good and not mine:
         answer = hub.ask(f"POST {policies}", {"name": default, "type": "branch"})

@@ -1,0 +1,1 @@
+"""From a version of the model to an image, and from that to a cluster."""
