@@ -44,6 +44,8 @@ VERBS = {
     "ci": ("champion.ci.steps", "a step of a workflow"),
     "compare": ("champion.judge.compare", "a verdict on two tables of predictions"),
     "report": ("champion.judge.report", "a verdict as Markdown, for a pull request"),
+    "predict": ("champion.serve.predict", "what the model says of a table of any size"),
+    "serve": ("champion.serve.server", "the model over HTTP"),
     "ledger": ("champion.judge.ledger", "the record of verdicts and champions"),
 }
 
@@ -60,7 +62,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("verb", choices=VERBS, metavar="VERB", help="one of those below")
     verb = parser.parse_args(arguments[:1]).verb
-    if verb not in ANYWHERE and not Path("gate.yaml").is_file():
+    unpacked = verb == "serve" and os.environ.get("CHAMPION_MODEL")
+    if verb not in ANYWHERE and not unpacked and not Path("gate.yaml").is_file():
         return refuse(verb, Refusal("no gate.yaml here: run this in the project's own folder."))
     try:
         module = importlib.import_module(VERBS[verb][0])

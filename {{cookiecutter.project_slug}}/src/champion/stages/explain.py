@@ -149,15 +149,23 @@ def affordable(rows: int, seconds: float, work: Callable[[int], object], timed: 
     return rows
 
 
-def explanation(model: Any, X: pd.DataFrame, settings: Settings) -> Explanation:
-    """Explain with the first method that fits the estimator: linear, trees, then any."""
+def explanation(
+    model: Any, X: pd.DataFrame, settings: Settings, background: pd.DataFrame | None = None
+) -> Explanation:
+    """Explain with the first method that fits the estimator: linear, trees, then any.
+
+    background : rows that stand for "unknown"; those of X itself where None.
+    """
+    both = beside(X, background)
     try:
-        Z, owners, estimator = prepared(model, X)
+        Z, owners, estimator = prepared(model, both)
     except Exception:  # a step that gives no numbers, or mixes columns
-        return of_any(model, X, settings)
+        return of_any(model, X, settings, background)
+    mean = Z[-len(X if background is None else background) :].mean(axis=0)
+    Z = Z[: len(X)]
     for method in (of_linear, of_trees):  # in the order of what they must import
         try:
-            values, base = method(estimator, Z, settings.params.explain.seconds)
+            values, base = method(estimator, Z, mean, settings.params.explain.seconds)
             if len(values) < min(len(Z), MOST_PERMUTED):
                 break  # permuting columns is faster
             found = on_its_scale(values, base, estimator, Z[: len(values)])
@@ -168,7 +176,11 @@ def explanation(model: Any, X: pd.DataFrame, settings: Settings) -> Explanation:
         found.method = method.__name__.removeprefix("of_")
         found.values = merge(found.values, owners, X.shape[1])
         return found
-    return of_any(model, X, settings)
+    return of_any(model, X, settings, background)
+
+
+def beside(X: pd.DataFrame, background: pd.DataFrame | None) -> pd.DataFrame:
+    return X if background is None else pd.concat([X, background], ignore_index=True)
 
 
 def prepared(model: Any, X: pd.DataFrame) -> tuple[Array, list[int], Any]:
@@ -239,7 +251,7 @@ def merge(values: Array, owners: list[int], count: int) -> Array:
     return merged
 
 
-def of_trees(estimator: Any, Z: Array, seconds: float) -> tuple[Array, Array]:
+def of_trees(estimator: Any, Z: Array, _: Array, seconds: float) -> tuple[Array, Array]:
     """SHAP values (rows, columns, outputs) of a tree ensemble, exact; and the base of each output.
 
     Lundberg et al., "From local explanations to global understanding" (2020).
@@ -256,11 +268,11 @@ def of_trees(estimator: Any, Z: Array, seconds: float) -> tuple[Array, Array]:
     return values(rows).reshape(rows, Z.shape[1], -1), np.ravel(explainer.expected_value)
 
 
-def of_linear(estimator: Any, Z: Array, _: float) -> tuple[Array, Array]:
+def of_linear(estimator: Any, Z: Array, mean: Array, _: float) -> tuple[Array, Array]:
     """SHAP values of a linear model, exact where columns are independent."""
     weights = np.atleast_2d(estimator.coef_)
-    values = (Z - Z.mean(axis=0))[:, :, None] * weights.T[None]
-    return values, Z.mean(axis=0) @ weights.T + estimator.intercept_
+    values = (Z - mean)[:, :, None] * weights.T[None]
+    return values, mean @ weights.T + estimator.intercept_
 
 
 def on_its_scale(values: Array, base: Array, estimator: Any, Z: Array) -> Explanation:
@@ -319,16 +331,21 @@ def column(said: Any) -> NDArray[Any]:
     return said if said.ndim == 2 else said[:, None]
 
 
-def of_any(model: Any, X: pd.DataFrame, settings: Settings) -> Explanation:
+def of_any(
+    model: Any, X: pd.DataFrame, settings: Settings, background: pd.DataFrame | None = None
+) -> Explanation:
     """SHAP values of any estimator: columns become known one by one, in an order and its reverse.
 
     Exact where at most two columns interact, else a sample of one such pair of orders a row.
     Mitchell, Cooper, Frank and Holmes, "Sampling permutations for Shapley value estimation" (2022).
     """
     task = str(settings.data.task)
-    columns = [pd.factorize(X[name], use_na_sentinel=False) for name in X]
+    both = beside(X, background)
+    columns = [pd.factorize(both[name], use_na_sentinel=False) for name in both]
     codes = np.column_stack([code for code, _ in columns])
-    unknown = codes[:: max(1, len(codes) // BACKGROUND)][:BACKGROUND]
+    unknown = codes[-len(X if background is None else background) :]
+    unknown = unknown[:: max(1, len(unknown) // BACKGROUND)][:BACKGROUND]
+    codes = codes[: len(X)]
     count = codes.shape[1]
     steps = np.arange(count + 1)[:, None]
 

@@ -4,9 +4,10 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -51,27 +52,8 @@ def read_delimited(path: Path) -> pa.Table:
         ragged.append(row)
         return "skip"
 
-    columns = [f"c{i}" for i in range(len(layout.names))]
     try:
-        table = arrow_csv.read_csv(
-            path,
-            arrow_csv.ReadOptions(
-                column_names=columns,
-                skip_rows=layout.skip,
-                encoding=layout.encoding,
-                block_size=BLOCK,
-            ),
-            arrow_csv.ParseOptions(
-                delimiter=layout.separator,
-                newlines_in_values=layout.quotes > 0,
-                invalid_row_handler=note,
-            ),
-            arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(columns, pa.string()),
-                null_values=MISSING,
-                strings_can_be_null=True,
-            ),
-        )
+        table = arrow_csv.read_csv(path, *options(layout, note))
     except (pa.ArrowInvalid, UnicodeError):
         ragged.append(None)
     if ragged or (layout.quotes % 2 and cut_off(path, layout)):
@@ -79,6 +61,55 @@ def read_delimited(path: Path) -> pa.Table:
     if table.num_rows == 0:
         raise BadData(f"{path.name} has a header and no rows: give it at least one.")
     return table.rename_columns(layout.names)
+
+
+def chunks(path: Path) -> Iterator[pa.Table]:
+    """Read a text table part by part, some megabytes each.
+
+    Raises
+    ------
+    BadData : as `read_delimited`; the rows before the bad one came out.
+    """
+    layout = survey(path)
+    ragged: list[object] = []
+
+    def note(row: object) -> str:
+        ragged.append(row)
+        return "skip"
+
+    try:
+        with arrow_csv.open_csv(path, *options(layout, note)) as reader:
+            for batch in reader:
+                if ragged:
+                    break
+                yield pa.Table.from_batches([batch]).rename_columns(layout.names)
+    except (pa.ArrowInvalid, UnicodeError):
+        ragged.append(None)
+    if ragged or (layout.quotes % 2 and cut_off(path, layout)):
+        raise BadData(broken_line(path, layout))
+
+
+def options(layout: Layout, note: Callable[[object], str]) -> tuple[Any, Any, Any]:
+    """For Arrow: how to read, to parse and to convert; `note` is told of rows that do not fit."""
+    columns = [f"c{i}" for i in range(len(layout.names))]
+    return (
+        arrow_csv.ReadOptions(
+            column_names=columns,
+            skip_rows=layout.skip,
+            encoding=layout.encoding,
+            block_size=BLOCK,
+        ),
+        arrow_csv.ParseOptions(
+            delimiter=layout.separator,
+            newlines_in_values=layout.quotes > 0,
+            invalid_row_handler=note,
+        ),
+        arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(columns, pa.string()),
+            null_values=MISSING,
+            strings_can_be_null=True,
+        ),
+    )
 
 
 def survey(path: Path) -> Layout:

@@ -42,6 +42,7 @@ class Measure:
     share: float
     seen: float
     rows: list[int] = field(default_factory=list)
+    mask: np.ndarray | None = field(default=None, repr=False)  # all of them: (rows,)
 
 
 _listening: ContextVar[list[Measure] | None] = ContextVar("listening", default=None)
@@ -193,9 +194,11 @@ def words(value: Words) -> list[str]:
 
 
 def share_check(
-    name: str, seen: float, failing: Callable[[pd.Series], np.ndarray | None]
+    name: str, seen: float, failing: Callable[[pd.Series], np.ndarray | None], **limits: Any
 ) -> list[pandera.Check]:
     """A check of a whole column: the share of rows where `failing` holds, against `seen`.
+
+    limits : what `failing` goes by, for those who ask one value at a time.
 
     One number comes back instead of a row each: pandera then builds no table of failure cases,
     which would cost more than the check and hold values.
@@ -209,10 +212,12 @@ def share_check(
         if measures is None:
             return share <= seen + LIMIT
         if count and mask is not None:
-            measures.append(Measure(str(series.name), name, count, share, seen, first_rows(mask)))
+            rows = first_rows(mask)
+            measures.append(Measure(str(series.name), name, count, share, seen, rows, mask))
         return True
 
-    return [pandera.Check(passes, name=name, ignore_na=False)]
+    told = {"seen": seen, **limits}
+    return [pandera.Check(passes, name=name, ignore_na=False, statistics=told)]
 
 
 def missing_check(seen: float | None) -> list[pandera.Check]:
@@ -239,7 +244,7 @@ def range_check(low: Any, high: Any) -> list[pandera.Check]:
             mask = above if mask is None else np.logical_or(mask, above, out=mask)
         return mask
 
-    return [] if low is None and high is None else share_check("range", 0.0, outside)
+    return [] if low is None and high is None else share_check("range", 0.0, outside, low=low, high=high)
 
 
 def outlier_check(quartiles: tuple[float, float], seen: float) -> list[pandera.Check]:
@@ -263,7 +268,7 @@ def unseen_check(values: Sequence[str] | None) -> list[pandera.Check]:
     def unseen(series: pd.Series) -> np.ndarray:
         return unlisted(arrow(series), values or []).to_numpy()
 
-    return [] if values is None else share_check("unseen", 0.0, unseen)
+    return [] if values is None else share_check("unseen", 0.0, unseen, values=values)
 
 
 def unlisted(held: pa.ChunkedArray, values: Sequence[str]) -> pa.ChunkedArray:
