@@ -32,7 +32,7 @@ def lock_template() -> None:
     """Lock the tools of `make demo`, and on top of the project's locks those of `make test`."""
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     uv = shutil.which("uv") or "uv"
-    project = [PROJECT / f"requirements{part}.txt" for part in ("", "-dev", "-notebook")]
+    project = [PROJECT / f"requirements{part}.txt" for part in ("", "-dev", "-notebook", "-serve")]
     tools, tests = ROOT / "requirements.txt", ROOT / "requirements-test.txt"
     for group, file, others in (("demo", tools, project), ("test", tests, [*project, tools])):
         constraints = tuple(part for path in others for part in ("-c", str(path)))

@@ -20,7 +20,7 @@ PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 TOOLS = [ROOT / "requirements.txt"]
 ALL = [
     *TOOLS,
-    *(PROJECT / f"requirements{part}.txt" for part in ("", "-dev", "-notebook")),
+    *(PROJECT / f"requirements{part}.txt" for part in ("", "-dev", "-notebook", "-serve")),
     ROOT / "requirements-test.txt",
 ]
 

@@ -133,7 +133,7 @@ def predicted(
 
 def aside(out: Path) -> Path:
     """Where the refused rows are listed."""
-    return out.with_name(f"{out.stem}.refused.csv")
+    return out.with_name(f"{out.name}.refused.csv")
 
 
 class Writer:

@@ -1,6 +1,7 @@
 """Serve the model over HTTP: one process a core, until SIGTERM; then what is asked is answered."""
 
 import argparse
+import importlib.util
 import json
 import logging
 import os
@@ -12,7 +13,9 @@ from typing import Any
 
 from champion.errors import Refusal
 from champion.serve.released import ABOUT, released, unpack
+from champion.workspace import environment
 
+LOCK = "requirements-serve.txt"
 PORT = 8080
 GRACE = 30  # seconds for what is being answered when the end comes
 HELP = (
@@ -55,14 +58,11 @@ def write(folder: Path, version: str | None) -> int:
 
 def serve(folder: Path, arguments: argparse.Namespace) -> int:
     """Run until somebody ends it."""
-    try:
-        import uvicorn
+    libraries()
+    import uvicorn
 
-        from champion.serve.impatient import Impatient
-    except ModuleNotFoundError as error:
-        raise Refusal(
-            f"{error.name} is not installed: `make serve` installs requirements-serve.txt."
-        ) from error
+    from champion.serve.impatient import Impatient
+
     workers = arguments.workers or number("CHAMPION_WORKERS") or cores()
     port = arguments.port or number("AIP_HTTP_PORT") or number("PORT") or PORT
     os.environ["CHAMPION_MODEL"] = str(folder.absolute())
@@ -84,6 +84,24 @@ def serve(folder: Path, arguments: argparse.Namespace) -> int:
             timeout_graceful_shutdown=GRACE,
         )
     return 0
+
+
+def libraries() -> None:
+    """Add those of the service to the project's environment, if that is not done yet.
+
+    Raises
+    ------
+    Refusal : they are not there, and it is not for us to install them.
+    """
+    needed = ("uvicorn", "httptools", "fastapi", "orjson", "prometheus_client")
+    gone = [name for name in needed if not importlib.util.find_spec(name)]
+    if not gone:
+        return
+    env = environment.find()
+    if not env.kept:
+        raise Refusal(f"{env.folder} lacks {', '.join(gone)}: install {LOCK} there.")
+    environment.install(env, [LOCK])
+    importlib.invalidate_caches()
 
 
 def cores() -> int:

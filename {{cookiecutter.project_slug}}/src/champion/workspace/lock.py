@@ -15,6 +15,8 @@ from champion.workspace.environment import Environment, typed
 
 LOCK = Path("requirements.txt")
 STORAGE = Path("requirements-storage.txt")
+SERVE = "serve"  # the group of the service, which runs without the rest
+NOT_SERVED = ("dvc", "gto", "matplotlib")  # of training, what a service does without
 TEMPLATES = Path(".locks")  # in the template: one for each kind of remote
 OPTIONS = (
     *("--universal", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links"),
@@ -42,13 +44,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def lock_project(uv: str, extra: tuple[str, ...] = ()) -> None:
-    """Lock what pyproject.toml asks for: the project and each group of development."""
+    """Lock what pyproject.toml asks for: the project, each group of development, the service."""
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
     print(f"Locking {LOCK}", flush=True)
     text = compiled(uv, project["project"]["dependencies"], LOCK, extra)
     LOCK.write_text(text, encoding="utf-8", newline="\n")
     for group, requirements in project.get("dependency-groups", {}).items():
-        rewrite(uv, requirements, Path(f"requirements-{group}.txt"), extra)
+        path = Path(f"requirements-{group}.txt")
+        if group == SERVE:
+            asked = [it for it in project["project"]["dependencies"] if name(it) not in NOT_SERVED]
+            lock_alone(uv, [*asked, *requirements], path, extra)
+        else:
+            rewrite(uv, requirements, path, extra)
 
 
 def lock_storage(env: Environment, plugin: str) -> bool:
@@ -78,6 +85,13 @@ def rewrite(uv: str, requirements: list[str], path: Path, extra: tuple[str, ...]
     path.parent.mkdir(exist_ok=True)
     text = compiled(uv, requirements, path, (*extra, "-c", str(LOCK)))
     path.write_text(on_top(text, [LOCK]), encoding="utf-8", newline="\n")
+
+
+def lock_alone(uv: str, requirements: list[str], path: Path, extra: tuple[str, ...] = ()) -> None:
+    """Write a lock that needs no other: the same versions as in requirements.txt."""
+    print(f"Locking {path}", flush=True)
+    text = compiled(uv, requirements, path, (*extra, "-c", str(LOCK)))
+    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def on_top(text: str, below: list[Path]) -> str:
@@ -117,4 +131,4 @@ def entries(text: str) -> list[str]:
 
 def name(entry: str) -> str:
     """The package of an entry: dvc of dvc==3.67.1."""
-    return re.split(r"[=\[ ;]", entry, maxsplit=1)[0].lower()
+    return re.split(r"[=<>!~\[ ;]", entry, maxsplit=1)[0].lower()
