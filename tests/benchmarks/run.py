@@ -10,13 +10,14 @@ from pathlib import Path
 import generating
 import pipeline
 import psutil
+import serving
 import validation
 from flights import TEMPLATE, Project, generate, packages
 from report import Report
 
 import pull_requests
 
-NAMES = ("generating", "judge", "pipeline", "pull_requests", "validation")
+NAMES = ("generating", "judge", "pipeline", "pull_requests", "serving", "validation")
 LIBRARIES = ("dvc", "pandas", "pandera", "pyarrow", "scikit-learn")
 
 
@@ -51,7 +52,7 @@ def main() -> int:
             judge_simulation.benchmark(report, given.trial)
             judge_errors.benchmark(report, given.trial)
             judge_speed.benchmark(report, folder, times, given.trial)
-        if {"pipeline", "pull_requests", "validation"} & {*names}:
+        if {"pipeline", "pull_requests", "serving", "validation"} & {*names}:
             report.progress("generate a project and set it up")
             generate(folder)
             project = Project(folder, shared=given.trial)
@@ -59,6 +60,8 @@ def main() -> int:
             report.write(f"The project's environment: {packages(project.interpreter, *LIBRARIES)}.")
         if "pipeline" in names:
             pipeline.benchmark(report, project, sizes, times, given.trial)
+        if "serving" in names:
+            serving.benchmark(report, project, given.trial)
         if "validation" in names:
             validation.benchmark(report, project, sizes, times, given.trial)
         if "pull_requests" in names:

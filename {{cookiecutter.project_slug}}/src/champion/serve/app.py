@@ -204,7 +204,9 @@ class Service:
             self.log = PredictionLog(
                 self.place, self.model, metrics.LOGGED.inc, metrics.DROPPED.inc
             )
-        except Exception as error:  # a place that nobody knows must not keep the model from answering
+        except (
+            Exception
+        ) as error:  # a place that nobody knows must not keep the model from answering
             logger.error("there is no prediction log: %s", type(error).__name__)
         metrics.name(self.model.about)
         gc.collect()

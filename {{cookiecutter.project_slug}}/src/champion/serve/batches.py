@@ -58,7 +58,8 @@ class Batches:
     def flush(self) -> None:
         """Predict what waits, in calls of a bounded size."""
         while self.pending:
-            batch, rows = [], 0
+            batch: list[tuple[Columns, asyncio.Future[Scores]]] = []
+            rows = 0
             while self.pending and (not batch or rows < AT_ONCE):
                 batch.append(self.pending.pop(0))
                 rows += length(batch[-1][0])
@@ -79,9 +80,7 @@ class Batches:
             parts = [self.model.scores(batch[0][0])]
         else:
             names = self.model.features
-            columns = {
-                name: [value for one, _ in batch for value in one[name]] for name in names
-            }
+            columns = {name: [value for one, _ in batch for value in one[name]] for name in names}
             ends = np.cumsum([length(one) for one, _ in batch])
             parts = np.split(self.model.scores(columns), ends[:-1])
         for (_, future), part in zip(batch, parts, strict=True):

@@ -61,7 +61,8 @@ def check_table(
     -------
     the schema's columns as training has them; what is wrong, a column and check once.
     """
-    columns, faults, unread = {}, [], {}
+    columns, faults = {}, []
+    unread: dict[str | None, np.ndarray] = {}
     for name, it in schema.columns.items():
         columns[name], bad = CONVERT[kind_of(it)](df[name], it.metadata or {})
         unread[name] = bad
@@ -70,7 +71,10 @@ def check_table(
             faults.append(Fault(name, "type", found.message, np.flatnonzero(bad).tolist()))
     table = pd.DataFrame(columns, index=df.index)
     with measuring() as measures:
-        own = own_faults(table, schema)
+        own = [
+            without(f, np.flatnonzero(unread[f.column]).tolist()) if f.check == "missing" else f
+            for f in own_faults(table, schema)
+        ]
     for measure in measures:
         if measure.check not in REFUSED or measure.seen or measure.mask is None:
             continue
@@ -80,7 +84,7 @@ def check_table(
             said = REFUSED[measure.check]
             rows = np.flatnonzero(mask).tolist()
             faults.append(Fault(measure.column, measure.check, said, rows))
-    return table, faults + own
+    return table, [fault for fault in faults + own if fault.rows]
 
 
 def own_faults(table: pd.DataFrame, schema: pandera.DataFrameSchema) -> list[Fault]:
@@ -101,7 +105,9 @@ def own_fault(error: SchemaError, table: pd.DataFrame) -> Fault | None:
         return None
     column = getattr(error.schema, "name", None)
     if reason == "SERIES_CONTAINS_NULLS":
-        return Fault(column, "missing", REFUSED["missing"], np.flatnonzero(table[column].isna()).tolist())
+        return Fault(
+            column, "missing", REFUSED["missing"], np.flatnonzero(table[column].isna()).tolist()
+        )
     name = str(getattr(error.check, "name", None) or error.check)
     said = f"your own check {name} fails"
     if reason == "CHECK_ERROR":  # of a whole table: it asks for a column that is not here
@@ -133,7 +139,9 @@ class Compiled:
         if schema.checks or any(own.values()):
             self.own = pandera.DataFrameSchema(
                 {
-                    name: pandera.Column(schema.columns[name].dtype, checks=own[name], nullable=True)
+                    name: pandera.Column(
+                        schema.columns[name].dtype, checks=own[name], nullable=True
+                    )
                     for name in features
                 },
                 checks=schema.checks,

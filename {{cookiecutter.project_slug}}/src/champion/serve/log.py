@@ -97,9 +97,7 @@ class Entry:
         return len(self.scores)
 
 
-def as_table(
-    entries: list[Entry], model: Model, rows: NDArray[np.int64] | None = None
-) -> pa.Table:
+def as_table(entries: list[Entry], model: Model, rows: NDArray[np.int64] | None = None) -> pa.Table:
     """Requests as rows of the log.
 
     rows : their places in the request, from 1, where they are not all of it.

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pandas as pd
+
+from champion.serve.checks import Question
 from champion.serve.model import Model
 from champion.serve.protocols import LIVE, NAME, PROTOCOLS, READY
-from champion.serve.checks import Question
 
 WORD = "a word"
 TYPES = {"number": "number", "integer": "integer", "boolean": "boolean"}  # all others: string
@@ -28,10 +30,9 @@ def described(model: Model) -> dict[str, Any]:
         if protocol.path == "/predict":
             body["application/json"]["schema"] = rows_of()
         if "CSV" in protocol.summary:
-            values = [row[name] for name in model.features]
-            line = ",".join("" if value is None else str(value) for value in values)
+            line = ",".join(written(question, row) for question in model.checks.questions)
             body["text/csv"] = {"schema": {"type": "string"}, "example": line}
-        said = {"application/json": {"schema": {}}}
+        said: dict[str, Any] = {"application/json": {"schema": {}}}
         if protocol.path == "/predict":
             said["application/json"]["schema"] = {"$ref": "#/components/schemas/Predictions"}
         if "CSV" in protocol.summary:
@@ -42,7 +43,9 @@ def described(model: Model) -> dict[str, Any]:
             paths[protocol.path]["post"]["responses"]["404"] = failure("there is no such version")
     body = {"application/json": {"schema": rows_of(), "example": {"rows": [row]}}}
     said = {"application/json": {"schema": {"type": "object"}}}
-    paths["/explain"] = {"post": operation("How far each column moved each row's output", body, said)}
+    paths["/explain"] = {
+        "post": operation("How far each column moved each row's output", body, said)
+    }
     paths["/explain"]["post"]["responses"]["501"] = failure("no method explains this model")
     asked = {**dict.fromkeys(LIVE, "Is it alive?"), **dict.fromkeys(READY, "Is it ready?")}
     asked |= {"/v2": "The server", f"/v2/models/{NAME}": "The model", "/v1/models": "The models",
@@ -130,8 +133,10 @@ def rows_of() -> dict[str, Any]:
 
 
 def form_of(form: dict[str, Any]) -> dict[str, Any]:
-    name = next(iter(form))
-    return {"type": "object", "required": [name]}
+    """The form of a body, from an example; others' own documents say the rest."""
+    ((name, value),) = form.items()
+    kind = {"type": "array", "minItems": 1} if isinstance(value, list) else {"type": "object"}
+    return {"type": "object", "required": [name], "properties": {name: kind}}
 
 
 def version(model: Model) -> dict[str, Any]:
@@ -176,12 +181,16 @@ def example(model: Model) -> dict[str, Any]:
     return row
 
 
+def written(question: Question, row: dict[str, Any]) -> str:
+    """The example's value as text."""
+    value = row[question.name]
+    return question.how.get("true", ["true"])[0] if value is True else str(value)
+
+
 def moment(question: Question) -> str:
     at = question.low or question.high
     formats = question.how.get("formats") or []
     if at is None:
-        import pandas as pd
-
         at = pd.Timestamp("2024-01-01")
     if not formats or formats[0] == "ISO8601":
         return at.isoformat()

@@ -42,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise Refusal(f"OUT is {shown(str(out))}: name a file that ends in .parquet or .csv.")
     if not source.exists():
         raise BadData(f"there is no file {arguments.table}: check its name.")
+    if source.is_file():
+        refuse_other(source)
     model = load(arguments.version)
     place = log_place()
     request_id, start, refused = uuid.uuid4().hex, 0, 0
@@ -88,7 +90,6 @@ def tables(source: Path, model: Model) -> Iterator[pd.DataFrame]:
         for start in range(0, len(whole), CHUNK):
             yield whole.iloc[start : start + CHUNK].reset_index(drop=True)
         return
-    refuse_other(source)
     text = source.suffix.lower() in TEXT
     for part in delimited.chunks(source) if text else parquet(source):
         part = part.rename_columns(clean_names(part.column_names, source.name))

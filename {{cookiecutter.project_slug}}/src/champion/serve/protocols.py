@@ -191,7 +191,9 @@ def read_csv(body: bytes, model: Model) -> list[Row]:
         raise Malformed(
             f"each line must hold {len(names)} values, in the order {', '.join(names)}.", 422
         )
-    return [{name: value or None for name, value in zip(names, line, strict=True)} for line in lines]
+    return [
+        {name: value or None for name, value in zip(names, line, strict=True)} for line in lines
+    ]
 
 
 def write_invocation(said: Said) -> Any:

@@ -43,7 +43,7 @@ def compiled(model: Any, rows: pd.DataFrame) -> Callable[[Columns], Array] | Non
         return None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")
+            warnings.simplefilter("ignore")  # of words that are asked on purpose
             parts = [part for it in columns.transformers_ if (part := of(columns, it, rows))]
         transform = joined(parts)
         wanted = columns.transform(rows)
@@ -146,8 +146,7 @@ def on_numbers(transformer: Any, names: list[str]) -> Part:
 def without_names(transformer: Any) -> Any:
     """Let it forget the names of its columns: it would warn of their absence each time."""
     for it in [transformer, *(step for _, step in getattr(transformer, "steps", []))]:
-        if hasattr(it, "feature_names_in_"):
-            del it.feature_names_in_
+        it.__dict__.pop("feature_names_in_", None)
     return transformer
 
 

@@ -5,7 +5,6 @@ import importlib.util
 import json
 import logging
 import os
-import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     given = os.environ.get("CHAMPION_MODEL")
     if given:
         if not Path(given, ABOUT).is_file():
-            raise Refusal(f"CHAMPION_MODEL names {given}, which `champion serve --unpack` did not write.")
+            raise Refusal(
+                f"CHAMPION_MODEL names {given}, which `champion serve --unpack` did not write."
+            )
         return serve(Path(given), arguments)
     with tempfile.TemporaryDirectory(prefix="champion-") as folder:
         return serve(unpack(released(arguments.version), Path(folder)), arguments)

@@ -180,8 +180,9 @@ def far_future(texts: pd.Series, todo: np.ndarray) -> np.ndarray:
 def moments(texts: pd.Series, format_: str) -> pd.Series:
     """Parse strings by one format; NaT where it does not fit."""
     if format_ in ("unix", "unix ms"):
-        numbers = pd.to_numeric(texts, errors="coerce")
-        return pd.to_datetime(numbers, unit="s" if format_ == "unix" else "ms", errors="coerce")
+        unit, most = ("s", 9.2e9) if format_ == "unix" else ("ms", 9.2e12)
+        numbers = pd.to_numeric(texts, errors="coerce").astype("float64")
+        return pd.to_datetime(numbers.where(numbers.abs() < most), unit=unit, errors="coerce")
     zoned = format_ == "ISO8601" or "%z" in format_
     return pd.to_datetime(texts, format=format_, errors="coerce", utc=zoned)
 

@@ -244,7 +244,11 @@ def range_check(low: Any, high: Any) -> list[pandera.Check]:
             mask = above if mask is None else np.logical_or(mask, above, out=mask)
         return mask
 
-    return [] if low is None and high is None else share_check("range", 0.0, outside, low=low, high=high)
+    return (
+        []
+        if low is None and high is None
+        else share_check("range", 0.0, outside, low=low, high=high)
+    )
 
 
 def outlier_check(quartiles: tuple[float, float], seen: float) -> list[pandera.Check]:
