@@ -11,6 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from champion.models import save_model
+from champion.project import MODEL, user_module
+from champion.serve.released import own_code
+from champion.settings import Settings
+from champion.tables.conform import conform
+from champion.tables.roles import answers, inputs
 from conftest import ENGINE
 
 SCHEMA = """
@@ -35,21 +41,6 @@ schema = pa.DataFrameSchema(
 TARGETS = {
     "binary": "boolean()", "multiclass": 'category(["a", "b", "c"])', "regression": "number()",
 }  # fmt: skip
-FIT = """
-import sys
-from pathlib import Path
-import pandas as pd
-from champion.models import save_model
-from champion.project import MODEL, user_module
-from champion.settings import Settings
-from champion.tables.conform import conform
-from champion.tables.roles import answers, inputs
-settings = Settings.load()
-table, found = conform(pd.read_parquet("train.parquet"), user_module("schema").schema)
-params = {**settings.params.model, "task": settings.data.task, "seed": 0}
-model = user_module("model").build_model(params)
-save_model(model.fit(inputs(table, settings), answers(table, settings)), MODEL)
-"""
 GATE = {
     "target": "left", "id": "ticket", "time": "when", "personal": ["mail"], "leave_out": ["mail"],
     "positive": True,
@@ -118,7 +109,12 @@ def train(root: Path, task: str, seed: int = 0) -> None:
     table = rows(400, seed)
     table["left"] = target(table, task)
     table.to_parquet(root / "train.parquet")
-    run(root, sys.executable, "-c", FIT)
+    with own_code(root):
+        settings = Settings.load()
+        conformed, _ = conform(table, user_module("schema").schema)
+        params = {**settings.params.model, "task": task, "seed": 0}
+        model = user_module("model").build_model(params)
+        save_model(model.fit(inputs(conformed, settings), answers(conformed, settings)), MODEL)
     (root / "data/raw.dvc").write_text(f"outs:\n- md5: {seed:032d}.dir\n  path: raw\n")
     stages = ""
     for stage, path in (("train", "model.skops"), ("split", "data/train.parquet")):

@@ -22,10 +22,11 @@ import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
+from champion.cli import main
 from champion.errors import Refusal
 from champion.models import scores
 from champion.serve import app as service_app
-from champion.serve import batches, impatient, log
+from champion.serve import batches, impatient, log, predict
 from champion.serve.app import application
 from champion.serve.model import Model, read
 from champion.serve.openapi import example
@@ -339,7 +340,8 @@ def test_a_log_that_never_answers_does_not_keep_the_service_from_ending(
     it = log.PredictionLog("away", model, dropped=dropped.append)
     it.put("r", model.checks.check(of_features(model, 1))[0], np.array([0.5]))
     started = time.monotonic()
-    it.close(0.2)
+    monkeypatch.setattr(log, "CLOSING", 0.2)
+    it.close()
     assert time.monotonic() - started < 3
     assert dropped == [1]
 
@@ -355,28 +357,34 @@ def test_the_log_goes_to_any_url(model: Model) -> None:
         assert pd.read_parquet(file)["request_id"].tolist() == ["r"]
 
 
-def test_an_impossible_log_keeps_nobody_from_an_answer(model: Model, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    for place in ("nowhere://x", str(tmp_path / "file/below")):
-        with client(model, Path()) as _, TestClient(application(model, place)) as it:
-            answer = it.post("/predict", json={"rows": of_features(model, 1)})
-            assert answer.status_code == 200
-            if place != "nowhere://x":
-                break  # what waits is given up after a while: not for here
+@pytest.mark.parametrize("place", ["nowhere://x", "file/below"])
+def test_an_impossible_log_keeps_nobody_from_an_answer(
+    place: str, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(log, "CLOSING", 0.2)
+    Path("file").touch()
+    with TestClient(application(model, place)) as it:
+        answer = it.post("/predict", json={"rows": of_features(model, 1)})
+        assert answer.status_code == 200
 
 
-def test_requests_that_arrive_together_get_their_own_answers(model: Model) -> None:
+def test_requests_that_arrive_together_get_their_own_answers(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent = of_features(model, 30)
     said = wanted(model, sent)
     calls: list[int] = []
+    original = Model.scores
+
+    def counted(self: Model, columns: dict[str, list[Any]]) -> Any:
+        calls.append(len(columns["size"]))
+        return original(self, columns)
+
+    monkeypatch.setattr(Model, "scores", counted)
 
     async def together() -> list[Any]:
         queue = batches.Batches(model)
-        original = model.scores
-        queue.model = type("Counted", (), {
-            "features": model.features,
-            "scores": staticmethod(lambda c: (calls.append(1), original(c))[1]),
-        })()  # type: ignore[assignment]  # fmt: skip
         parts = [sent[i : i + size] for i, size in ((0, 1), (1, 3), (4, 1), (5, 25))]
         asks = [queue.ask(model.checks.check(part)[0], len(part)) for part in parts]
         return await asyncio.gather(*asks)
@@ -384,31 +392,32 @@ def test_requests_that_arrive_together_get_their_own_answers(model: Model) -> No
     found = asyncio.run(together())
     assert np.array_equal(np.concatenate(found), said)
     assert [len(part) for part in found] == [1, 3, 1, 25]
-    assert len(calls) == 1
+    assert calls == [30]
 
 
-def test_one_row_that_the_model_fails_on_fails_alone(model: Model) -> None:
+def test_one_row_that_the_model_fails_on_fails_alone(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent = of_features(model, 3)
+    said = wanted(model, [sent[0], sent[2]]).tolist()
+    original = Model.scores
+
+    def fragile(self: Model, columns: dict[str, list[Any]]) -> Any:
+        if 13.0 in columns["size"]:
+            raise ValueError("13")
+        return original(self, columns)
+
+    monkeypatch.setattr(Model, "scores", fragile)
 
     async def together() -> list[Any]:
         queue = batches.Batches(model)
-        original = model.scores
-
-        def fragile(columns: dict[str, list[Any]]) -> Any:
-            if 13.0 in columns["size"]:
-                raise ValueError("13")
-            return original(columns)
-
-        queue.model = type("Fragile", (), {
-            "features": model.features, "scores": staticmethod(fragile),
-        })()  # type: ignore[assignment]  # fmt: skip
         parts = [sent[:1], [{**sent[1], "size": 13.0}], sent[2:]]
         asks = [queue.ask(model.checks.check(part)[0], 1) for part in parts]
         return await asyncio.gather(*asks, return_exceptions=True)
 
     first, failed, last = asyncio.run(together())
     assert isinstance(failed, ValueError)
-    assert [*first, *last] == wanted(model, [sent[0], sent[2]]).tolist()
+    assert [*first, *last] == said
 
 
 def test_too_much_at_once_is_told_to_come_back(
@@ -465,7 +474,7 @@ def test_the_description_holds_against_what_the_service_does(asked: TestClient) 
     ).get_all_operations():
 
         @few
-        @given(case=operation.ok().as_strategy())
+        @given(case=operation.ok().as_strategy())  # type: ignore[union-attr]
         def holds(case: Any) -> None:
             # A date is more than a string, a tensor more than an array.
             case.call_and_validate(excluded_checks=[positive_data_acceptance])
@@ -637,7 +646,7 @@ def test_slow_clients_are_let_go_and_the_others_are_answered(listening: int, mod
 
 
 def test_a_table_is_predicted_in_chunks_and_bad_rows_are_set_aside(
-    repository: Path, models: Callable[[str], Model], tmp_path: Path
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     with contextlib.chdir(repository):
         model = read(unpack(released(), tmp_path / "out"))
@@ -647,10 +656,7 @@ def test_a_table_is_predicted_in_chunks_and_bad_rows_are_set_aside(
     table.loc[700, "town"] = "Paris"
     table["flavour"] = "new"
     good = ~table.index.isin([4, 700])
-    script = (
-        "from champion.serve import predict; predict.CHUNK = 100; from champion.cli import main; "
-    )
-    script += "import sys; sys.exit(main(sys.argv[1:]))"
+    monkeypatch.setattr(predict, "CHUNK", 100)
     for name, out in (("t.csv", "a.parquet"), ("t.parquet", "b.csv"), ("raw", "c.parquet")):
         path = tmp_path / name
         if name == "raw":
@@ -658,9 +664,10 @@ def test_a_table_is_predicted_in_chunks_and_bad_rows_are_set_aside(
         file = path / "t.parquet" if name == "raw" else path
         table.to_csv(file, index=False) if name == "t.csv" else table.to_parquet(file)
         place = tmp_path / f"log-{out}"
-        done = run(repository, sys.executable, "-c", script, "predict", str(path),
-                   str(tmp_path / out), CHAMPION_LOG=str(place))  # fmt: skip
-        assert "898 rows predicted" in done.stdout
+        monkeypatch.setenv("CHAMPION_LOG", str(place))
+        with contextlib.chdir(repository):
+            assert main(["predict", str(path), str(tmp_path / out)]) == 0
+        assert "898 rows predicted" in capsys.readouterr().out
         if out.endswith(".csv"):
             found = pd.read_csv(tmp_path / out, dtype={"version": str})
         else:
@@ -683,21 +690,30 @@ def test_a_table_is_predicted_in_chunks_and_bad_rows_are_set_aside(
 
 
 def test_what_cannot_be_predicted_is_refused_in_a_sentence(
-    repository: Path, tmp_path: Path
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    def predict(table: str, out: str = "out.parquet") -> tuple[int, str]:
-        command = [sys.executable, "-m", "champion", "predict", str(tmp_path / table), out]
-        done = subprocess.run(command, cwd=repository, env=environment(), capture_output=True,
-                              encoding="utf-8")  # fmt: skip
-        return done.returncode, done.stderr
+    monkeypatch.chdir(repository)
+    monkeypatch.setenv("CHAMPION_LOG", str(tmp_path / "log"))
+
+    def said(table: str, out: str = "out.parquet") -> str:
+        assert main(["predict", str(tmp_path / table), str(tmp_path / out)]) > 0
+        return capsys.readouterr().err
 
     rows(5).drop(columns="size").to_csv(tmp_path / "less.csv", index=False)
-    assert predict("less.csv") == (
-        1, "champion predict: the table has no column 'size', which the model needs.\n",
-    )  # fmt: skip
-    assert not (repository / "out.parquet").exists()
-    assert "there is no file" in predict("gone.csv")[1]
-    assert "ends in .parquet or .csv" in predict("less.csv", "out.txt")[1]
+    assert said("less.csv") == (
+        "champion predict: the table has no column 'size', which the model needs.\n"
+    )
+    rows(5).to_csv(tmp_path / "good.csv", index=False)
+    (tmp_path / "cut.csv").write_text((tmp_path / "good.csv").read_text() + "T9,2024\n")
+    assert "cut.csv, line 7 has 2 values" in said("cut.csv")
+    (tmp_path / "cut.parquet").write_bytes(b"PAR1")
+    assert "not a Parquet file" in said("cut.parquet")
+    assert "there is no file" in said("gone.csv")
+    assert "ends in .parquet or .csv" in said("less.csv", "out.txt")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CHAMPION_LOG", str(tmp_path / "file"))
+    assert "the prediction log cannot be written" in said("good.csv")
+    assert not list(tmp_path.glob("*out*"))
 
 
 def test_versions(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

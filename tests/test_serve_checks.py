@@ -95,7 +95,7 @@ def test_every_value_alone_and_rows_that_nothing_is_wrong_with() -> None:
     random = np.random.default_rng(1)
     every = [None, *itertools.chain(*VALUES.values())]
     for name in FEATURES:
-        for place in random.permutation(len(every))[:12]:
+        for place in random.permutation(len(every))[:6]:
             same([{**good, name: every[place]}])
 
 

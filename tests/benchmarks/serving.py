@@ -117,11 +117,11 @@ def benchmark(report: Report, project: Project, trial: bool) -> None:
         for kind, said in (("1 1", "one row, one client"), ("1 8", "one row, eight clients"),
                            ("100 1", "100 rows, one client")):  # fmt: skip
             best = max(rates[server.name][f"{kind} rate"] for server in servers[1:])
-            note += f"{said}: {mine[f'{kind} rate'] / best:.1f} × the best peer. "
-    columns = [f"{rows} × {clients}{unit}" for rows, clients in ((1, 1), (1, 8), (100, 1), (100, 8))
+            note += f"{said}: {mine[f'{kind} rate'] / best:.1f} x the best peer. "
+    columns = [f"{rows} x {clients}{unit}" for rows, clients in ((1, 1), (1, 8), (100, 1), (100, 8))
                for unit in (" /s", " p50", " p99")]  # fmt: skip
     report.table(
-        "Serving: the sample's model, rows × clients",
+        "Serving: the sample's model, rows x clients",
         ["server", "start s", "MB", *columns],
         table,
         note + "Each server has one worker; all give the same scores. Requests a second, and "

@@ -53,6 +53,7 @@ TYPES = {"category": pa.string(), "text": pa.string(), "identifier": pa.string()
 BATCH = 5_000  # rows of a file
 INTERVAL = 5.0  # seconds
 MOST_ROWS = 100_000  # that wait
+CLOSING = 20.0  # seconds for what waits when the service ends
 LONGEST_PAUSE = 30.0  # seconds between attempts, where the place does not answer
 # One request writes a whole object there; elsewhere a file is written aside and then named.
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "memory"}
@@ -204,8 +205,9 @@ class PredictionLog:
                 return
         self.dropped(count)
 
-    def close(self, seconds: float = 20.0) -> None:
+    def close(self) -> None:
         """Write what waits; give up after some seconds."""
+        seconds = CLOSING
         with self.changed:
             self.until = time.monotonic() + seconds
             self.changed.notify()
