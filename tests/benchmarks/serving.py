@@ -85,7 +85,7 @@ def benchmark(report: Report, project: Project, trial: bool) -> None:
     sample = project.python("-c", ROWS).answer
     (folder / "features.json").write_text(json.dumps(sample["names"]))
     (folder / "rows.json").write_text(json.dumps(sample["rows"]))
-    loop = project.python("-c", LOOP, folder / "rows.json").answer
+    loop = project.python("-c", LOOP, folder / "rows.json", OMP_NUM_THREADS="1").answer
     servers = [ours(project)]
     if not trial:
         servers += [mlflow(report, project, folder), mlserver(report, project, folder)]

@@ -27,7 +27,7 @@ from champion.serve.checks import Fault
 from champion.serve.explain import Explainer
 from champion.serve.log import DEFAULT, PredictionLog
 from champion.serve.model import Model, read
-from champion.serve.openapi import described
+from champion.serve.openapi import MOST_EXPLAINED, MOST_ROWS, described
 from champion.serve.protocols import (
     LIVE,
     NAME,
@@ -43,8 +43,6 @@ from champion.serve.protocols import (
 )
 
 MOST_BYTES = 6 * 2**20  # of a body; SageMaker's own limit
-MOST_ROWS = 10_000
-MOST_EXPLAINED = 20  # rows of a request
 MOST_OPEN = 256  # requests at once; further ones are told to come back
 MOST_EXPLAINING = 4  # of those
 MOST_NAMED = 20  # faults in an answer

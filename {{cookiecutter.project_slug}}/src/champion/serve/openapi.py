@@ -8,6 +8,8 @@ from champion.serve.checks import Question
 from champion.serve.model import Model
 from champion.serve.protocols import LIVE, NAME, PROTOCOLS, READY
 
+MOST_ROWS = 10_000  # of a request
+MOST_EXPLAINED = 20
 WORD = "a word"
 TYPES = {"number": "number", "integer": "integer", "boolean": "boolean"}  # all others: string
 ERRORS = {
@@ -28,7 +30,7 @@ def described(model: Model) -> dict[str, Any]:
         form = protocol.example(model, row)
         body: dict[str, Any] = {"application/json": {"schema": form_of(form), "example": form}}
         if protocol.path == "/predict":
-            body["application/json"]["schema"] = rows_of()
+            body["application/json"]["schema"] = rows_of(MOST_ROWS)
         if "CSV" in protocol.summary:
             line = ",".join(written(question, row) for question in model.checks.questions)
             body["text/csv"] = {"schema": {"type": "string"}, "example": line}
@@ -41,7 +43,7 @@ def described(model: Model) -> dict[str, Any]:
         if "{version}" in protocol.path:
             paths[protocol.path]["post"]["parameters"] = [version(model)]
             paths[protocol.path]["post"]["responses"]["404"] = failure("there is no such version")
-    body = {"application/json": {"schema": rows_of(), "example": {"rows": [row]}}}
+    body = {"application/json": {"schema": rows_of(MOST_EXPLAINED), "example": {"rows": [row]}}}
     said = {"application/json": {"schema": {"type": "object"}}}
     paths["/explain"] = {
         "post": operation("How far each column moved each row's output", body, said)
@@ -69,7 +71,7 @@ def described(model: Model) -> dict[str, Any]:
 def schemas(model: Model) -> dict[str, Any]:
     """A row, predictions, errors."""
     properties = {question.name: property_of(question) for question in model.checks.questions}
-    kept = {question.name: any_value(question) for question in model.checks.others}
+    kept = {name: {"description": "no feature: only logged"} for name in model.kept.columns}
     score: dict[str, Any] = {"type": "number"}
     prediction = {"type": "object", "required": ["score"], "properties": {"score": score}}
     if model.classes:
@@ -122,13 +124,9 @@ def property_of(question: Question) -> dict[str, Any]:
     return it
 
 
-def any_value(question: Question) -> dict[str, Any]:
-    kind = TYPES.get(question.kind, "string")
-    return {"type": [kind, "null"], "description": "no feature: only logged"}
-
-
-def rows_of() -> dict[str, Any]:
-    rows = {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Row"}}
+def rows_of(most: int) -> dict[str, Any]:
+    items = {"$ref": "#/components/schemas/Row"}
+    rows = {"type": "array", "minItems": 1, "maxItems": most, "items": items}
     return {"type": "object", "required": ["rows"], "properties": {"rows": rows}}
 
 
