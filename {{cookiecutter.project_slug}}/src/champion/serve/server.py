@@ -5,6 +5,8 @@ import importlib.util
 import json
 import logging
 import os
+import signal
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,6 +69,8 @@ def serve(folder: Path, arguments: argparse.Namespace) -> int:
     workers = arguments.workers or number("CHAMPION_WORKERS") or cores()
     port = arguments.port or number("AIP_HTTP_PORT") or number("PORT") or PORT
     os.environ["CHAMPION_MODEL"] = str(folder.absolute())
+    # uvicorn ends in order, then raises the signal again: what is temporary shall still be removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with tempfile.TemporaryDirectory(prefix="champion-metrics-") as shared:
         if workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
