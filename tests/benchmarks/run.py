@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import generating
+import monitoring
 import pipeline
 import psutil
 import validation
@@ -16,7 +17,7 @@ from report import Report
 
 import pull_requests
 
-NAMES = ("generating", "judge", "pipeline", "pull_requests", "validation")
+NAMES = ("generating", "judge", "monitoring", "pipeline", "pull_requests", "validation")
 LIBRARIES = ("dvc", "pandas", "pandera", "pyarrow", "scikit-learn")
 
 
@@ -51,6 +52,8 @@ def main() -> int:
             judge_simulation.benchmark(report, given.trial)
             judge_errors.benchmark(report, given.trial)
             judge_speed.benchmark(report, folder, times, given.trial)
+        if "monitoring" in names:
+            monitoring.benchmark(report, folder / "monitor", times, given.trial)
         if {"pipeline", "pull_requests", "validation"} & {*names}:
             report.progress("generate a project and set it up")
             generate(folder)

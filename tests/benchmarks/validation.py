@@ -98,22 +98,22 @@ def same(name: str, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
             )
 
 
-def peers(report: Report) -> Path:
+def peers(report: Report, lock: Path = LOCK) -> Path:
     """An environment that holds what we are compared with, made once."""
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    digest = hashlib.sha256(sys.version.encode() + LOCK.read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256(sys.version.encode() + lock.read_bytes()).hexdigest()[:12]
     folder = caches / "cookiecutter-champion" / f"benchmarks-{digest}"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     ready = folder / "ready"
     if ready.exists():
         return python
-    report.progress(f"installing {LOCK.name} into {folder}")
+    report.progress(f"installing {lock.name} into {folder}")
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     if uv := shutil.which("uv"):
         install: list[str | Path] = [uv, "pip", "install", "-q", "-p", python]
     else:
         install = [python, "-m", "pip", "install", "-q"]
-    subprocess.run([*install, "--require-hashes", "-r", LOCK], check=True)
+    subprocess.run([*install, "--require-hashes", "-r", lock], check=True)
     ready.touch()
     return python

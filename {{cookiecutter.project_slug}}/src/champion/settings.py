@@ -71,7 +71,7 @@ class Monitor:
     labels: str | None = None  # the answers that come later, likewise
     window: str = "7 days"  # of live data to look at
     train_window: str = "all"  # of data to train anew on; or "90 days", or "50000 rows"
-    alpha: float = 0.01  # chance of a false alarm in one look, all checks together
+    alpha: float = 0.02  # chance of a false alarm in one look, all checks together
     min_rows: int = 200  # live rows, below which nothing is said
     drift: float = 0.1  # population stability index
     missing: float = 0.05  # change of the share of missing values

@@ -78,14 +78,3 @@ def decide(checks: Iterable[Check], alpha: float) -> None:
                 tests -= 1
             large = it.value is not None and it.threshold is not None and it.value >= it.threshold
             it.state = ALERT if large and (it.p is None or certain) else OK
-
-
-def state(checks: Iterable[Check], complete: bool) -> str:
-    """Of all together: no alert is an all-clear only where nothing that was asked for is unknown.
-
-    complete : nothing of the log is missing.
-    """
-    found = {it.state for it in checks}
-    if ALERT in found:
-        return ALERT
-    return UNKNOWN if UNKNOWN in found or not complete else OK

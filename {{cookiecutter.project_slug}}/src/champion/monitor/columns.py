@@ -4,7 +4,6 @@ Counts are all that drift asks for. So live data are read once and in pieces, ho
 and the answer is exactly that of the whole table.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,8 +36,6 @@ class Bins:
     low, high : the smallest and the largest number.
     words : (n - 1,) the frequent categories, most frequent first; the last bin is for the others.
     known : all of them.
-    once : share of the training data's values that occur there once or, of numbers, are its ends: of
-        so many new rows nothing like them was seen before, without any change (Good 1953).
     """
 
     name: str
@@ -48,7 +45,6 @@ class Bins:
     high: float = 0.0
     words: pa.Array | None = None
     known: pa.Array | None = None
-    once: float = 0.0
 
     @property
     def count(self) -> int:
@@ -103,13 +99,14 @@ def draw(name: str, column: pd.Series) -> Bins | None:
 def numbers(name: str, values: Array) -> Bins:
     """Deciles; a bin a value where there are as few."""
     few = np.unique(values[: 100 * BINS])
-    if len(few) <= BINS and len(few := np.unique(values)) <= BINS:
-        edges = few[:-1]
-    else:
-        edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
+    if len(few) <= BINS:
+        few = np.unique(values)
+    edges: Array = few[:-1]
+    if len(few) > BINS:
+        edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1])).astype(float)
     low, high = float(values.min()), float(values.max())
     edges = edges[edges < high]
-    return Bins(name, "number", edges, low, high, once=2 / (len(values) + 1))
+    return Bins(name, "number", edges, low, high)
 
 
 def categories(name: str, values: pa.ChunkedArray) -> Bins:
@@ -119,8 +116,7 @@ def categories(name: str, values: pa.ChunkedArray) -> Bins:
     order = np.argsort(-counts, kind="stable")
     known = counted.field("values").take(pa.array(order))
     frequent = int(np.count_nonzero(counts[order][:MOST_WORDS] >= RAREST * len(values)))
-    once = float(np.count_nonzero(counts == 1)) / len(values)
-    return Bins(name, "category", words=known[:frequent], known=known, once=once)
+    return Bins(name, "category", words=known[:frequent], known=known)
 
 
 class Counts:
@@ -128,6 +124,7 @@ class Counts:
 
     def __init__(self, bins: Bins) -> None:
         self.bins = bins
+        self.alone: Array | None = None  # of training data: see `alone`
         self.days: dict[int, Array] = {}
 
     def add(self, column: pd.Series, days: Codes, names: Codes) -> None:
@@ -162,12 +159,47 @@ class Counts:
         return np.column_stack([table[:, -1], table[:, :-1].sum(axis=1)])
 
     @property
+    def beyond(self) -> tuple[int, int]:
+        """On how many days there are numbers below the training data's range, and above it."""
+        below, above = np.count_nonzero(
+            self.table[:, self.bins.count : self.bins.count + 2], axis=0
+        )
+        return int(below), int(above)
+
+    @property
     def new(self) -> Array:
         """(days, 2): values unlike any of the training data, and the others that are there."""
         table, counts = self.table, self.bins.count
         return np.column_stack(
             [table[:, counts : counts + 2].sum(axis=1), table[:, :counts].sum(axis=1)]
         )
+
+
+def alone(column: pd.Series, days: Codes) -> Array:
+    """How many values of each day of training data are unlike those of all its other days.
+
+    Live data hold so many that are new without any change (Good 1953): numbers beyond the range of
+    the other days, words that no other day has. Without days each row is one of its own.
+
+    Returns
+    -------
+    (days, 2) : those values, and the others that are there.
+    """
+    table = pd.DataFrame({"value": column.to_numpy(), "day": days}).dropna()
+    if days.max(initial=0) == 0:
+        table["day"] = np.arange(len(table))
+    grouped = table.groupby("value" if column.dtype.kind not in "fiub" else "day")
+    if column.dtype.kind in "fiub":
+        ends = grouped["value"].agg(["min", "max"])
+        low, high = ends["min"].nsmallest(2).iloc[-1], ends["max"].nlargest(2).iloc[-1]
+        unlike = (table["value"] < low) | (table["value"] > high)
+    else:
+        unlike = table["value"].map(grouped["day"].nunique()) == 1
+    return (
+        pd.crosstab(table["day"], ~unlike)
+        .reindex(columns=[False, True], fill_value=0)
+        .to_numpy(float)
+    )
 
 
 def of_days(times: pd.Series | None, rows: int) -> tuple[Codes, Codes]:
@@ -177,9 +209,3 @@ def of_days(times: pd.Series | None, rows: int) -> tuple[Codes, Codes]:
     numbers = times.to_numpy("datetime64[D]").astype(np.intp)
     names, places = np.unique(numbers, return_inverse=True)
     return places, names
-
-
-def pieces(table: pd.DataFrame, most: int = 1_000_000) -> Iterator[pd.DataFrame]:
-    """A table in pieces of so many rows."""
-    for start in range(0, len(table), most):
-        yield table.iloc[start : start + most]

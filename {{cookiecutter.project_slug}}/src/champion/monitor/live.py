@@ -78,7 +78,7 @@ class Live:
 
 def gather(log: Log, labels: Labels | None, it: Reference, settings: Settings) -> Live:
     """Read the log once."""
-    names = [name for name in it.inputs if name not in settings.data.personal]
+    names = list(it.inputs)
     live = Live({}, {}, it.target and Counts(it.target.bins),
                 Quality(user_module("schema"), names))  # fmt: skip
     data = settings.data
@@ -103,10 +103,10 @@ def take(
             column = column.astype("float64") if column.dtype == "boolean" else column
             if (column.dtype.kind == "f") == (counts.bins.kind == "number"):
                 live.inputs.setdefault(name, Counts(counts.bins)).add(column, days, names)
-    name = id_of(piece, settings)
-    ids = None if name is None else hashes(piece[name])
+    named = id_of(piece, settings)
+    ids = None if named is None else hashes(piece[named])
     if ids is not None:
-        live.ids.add(ids[piece[name].notna().to_numpy()])
+        live.ids.add(ids[piece[named].notna().to_numpy()])
     own = of_champion(piece, live, it)
     said = scores(piece, it)
     if said is None or not own.any():

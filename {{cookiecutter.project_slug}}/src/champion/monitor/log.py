@@ -62,7 +62,7 @@ class Log:
         self.files = len(paths)
         for path in paths:
             try:
-                for table in tables(system, path, columns, self.since):
+                for table in self.tables(system, path, columns):
                     piece = self.inside(table)
                     if len(piece):
                         self.rows += len(piece)
@@ -70,6 +70,24 @@ class Log:
             except (pa.ArrowException, OSError, BadData):
                 if not self.since or not older(system, path, self.since):
                     self.damaged.append(shown(Path(path).name, 80))
+
+    def tables(self, system: Any, path: str, columns: list[str] | None) -> Iterator[pa.Table]:
+        """A file, some rows at a time; row groups that end before the window are not read."""
+        if Path(path).suffix.lower() in TEXT:
+            yield typed_table(raw_table(Path(path)), Path(path))
+            return
+        with system.open(path, "rb") as opened, pq.ParquetFile(opened) as file:
+            names = clean_names(file.schema_arrow.names, shown(Path(path).name, 80))
+            groups = []
+            for number in range(file.num_row_groups):
+                end = newest(file.metadata.row_group(number))
+                if end is None or self.since is None or end > self.since:
+                    groups.append(number)
+                else:
+                    self.latest = end if self.latest is None else max(end, self.latest)
+            held = [name for name in names if columns is None or name in columns]
+            for batch in file.iter_batches(PIECE, groups, held):
+                yield pa.Table.from_batches([batch])
 
     def inside(self, table: pa.Table) -> pd.DataFrame:
         """The rows of the window, without times in the future."""
@@ -114,45 +132,30 @@ def is_table(path: str) -> bool:
     return parts[-1].endswith(".parquet") and not parts[-1].startswith((".", "_"))
 
 
-def tables(
-    system: Any, path: str, columns: list[str] | None, since: pd.Timestamp | None
-) -> Iterator[pa.Table]:
-    """A file, some rows at a time; row groups that end before the window are not read."""
-    if Path(path).suffix.lower() in TEXT:
-        yield typed_table(raw_table(Path(path)), Path(path))
-        return
-    with system.open(path, "rb") as opened, pq.ParquetFile(opened) as file:
-        clean_names(file.schema_arrow.names, shown(Path(path).name, 80))
-        held = [n for n in file.schema_arrow.names if columns is None or n in columns]
-        groups = [
-            number
-            for number in range(file.num_row_groups)
-            if since is None or not ends_before(file.metadata.row_group(number), since)
-        ]
-        for batch in file.iter_batches(PIECE, groups, held):
-            yield pa.Table.from_batches([batch])
-
-
-def ends_before(group: Any, since: pd.Timestamp) -> bool:
-    """Whether all times of a row group are before the window, as its statistics say."""
+def newest(group: Any) -> pd.Timestamp | None:
+    """The latest time of a row group, as its statistics say; None where they do not."""
     for number in range(group.num_columns):
         column = group.column(number)
         if column.path_in_schema == TIME:
             told = column.statistics
             if told is None or not told.has_min_max or not hasattr(told.max, "year"):
-                return False
-            newest = pd.Timestamp(told.max)
-            return (newest.tz_convert(None) if newest.tzinfo else newest) <= since
-    return False
+                return None
+            return naive(told.max)
+    return None
+
+
+def naive(time: Any) -> pd.Timestamp:
+    """A moment in UTC, without a zone."""
+    moment = pd.Timestamp(time)
+    return moment.tz_convert("UTC").tz_localize(None) if moment.tzinfo else moment
 
 
 def older(system: Any, path: str, since: pd.Timestamp) -> bool:
     """Whether a file was last written before the window, so that it holds nothing of it."""
     try:
-        written = pd.Timestamp(system.modified(path))
+        return naive(system.modified(path)) <= since
     except (NotImplementedError, OSError):
         return False
-    return (written.tz_convert(None) if written.tzinfo else written) <= since
 
 
 def framed(table: pa.Table) -> pd.DataFrame:

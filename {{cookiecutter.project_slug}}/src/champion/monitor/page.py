@@ -197,7 +197,7 @@ def spreads(file: Look) -> str:
     }
     found = [it for it in file["columns"] if (it["family"], it["column"]) in alerts]
     drawn = [f"<div>{plots.spread(it)}</div>" for it in found[:MOST_SPREADS]]
-    return drawn and f'<div class="spreads">{"".join(drawn)}</div>' or ""
+    return (drawn and f'<div class="spreads">{"".join(drawn)}</div>') or ""
 
 
 def items(title: str, said: list[str]) -> str:

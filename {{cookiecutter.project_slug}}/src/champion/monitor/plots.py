@@ -8,7 +8,7 @@ from champion.figures import short
 from champion.judge.wording import level
 from champion.markdown import clean
 from champion.monitor.checks import ALERT, UNKNOWN
-from champion.monitor.wording import amount, topic
+from champion.monitor.wording import amount
 
 WIDTH = 880
 NAMES, NUMBERS = 170, 150  # pixels left for names, right for numbers
@@ -176,7 +176,7 @@ def history(looks: list[Look], key: Any) -> str:
     looks = looks[-MOST_WINDOWS:]
     if len(looks) < 2:
         return ""
-    tables = [by_topic(look, key) for look in looks]
+    tables = [{key(it): it for it in look["checks"]} for look in looks]
     counted: dict[tuple[str, ...], int] = {}
     for table in tables:
         for name, it in table.items():
@@ -209,17 +209,6 @@ def history(looks: list[Look], key: Any) -> str:
     for place in range(0, len(looks), every):
         parts.append(text(left + place * step, y + 16, window_of(looks[place])[:10], "note"))
     return svg(y + 24, parts, "earlier windows")
-
-
-def by_topic(look: Look, key: Any) -> dict[tuple[str, ...], Look]:
-    """Its checks by what they are about; of two about the same the one with an alert."""
-    found: dict[tuple[str, ...], Look] = {}
-    for it in look["checks"]:
-        family, check, column, part = key(it)
-        name = ("" if family in ("inputs", "quality") else family, topic(check), column, part)
-        if name not in found or it["state"] == ALERT:
-            found[name] = it
-    return found
 
 
 def window_of(look: Look) -> str:

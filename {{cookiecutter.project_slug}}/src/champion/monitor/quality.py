@@ -9,9 +9,10 @@ from scipy.special import bdtrc
 from champion.monitor.checks import ALERT, Check
 from champion.stages.validate import LIMITS, own_checks
 from champion.tables.conform import conform
-from champion.tables.schema import LIMIT, measuring
+from champion.tables.schema import LIMIT, kind_of, measuring
 
 WRONG_TYPE = 0.01  # share of the values
+ANSWERED = ("missing", "unseen", "range")  # by what the training data hold, day by day
 
 
 class Quality:
@@ -24,22 +25,26 @@ class Quality:
         self.module, self.names = module, [n for n in names if n in module.schema.columns]
         self.schema = module.schema.select_columns(self.names)
         self.schema.checks = []
+        self.truths = {n for n, it in self.schema.columns.items() if kind_of(it) == "boolean"}
         self.rows = 0
         self.found: dict[tuple[str, str], tuple[int, float]] = {}  # count, share seen before
         self.own: dict[tuple[str, str], int] = {}
 
     def take(self, piece: pd.DataFrame) -> pd.DataFrame:
         """Count, and give the columns their dtypes: see `conform`."""
-        table, findings = conform(piece[[n for n in self.names if n in piece]], self.schema)
+        held = piece[[n for n in self.names if n in piece]].copy(deep=False)
+        for name in self.truths.intersection(held):
+            if held[name].dtype.kind == "f":  # as a model takes them: 0 or 1
+                held[name] = held[name].map({0.0: False, 1.0: True}).astype("boolean")
+        table, findings = conform(held, self.schema)
         for it in findings:
             self.add(str(it.column), it.check, it.count, 0.0)
-        wrong = {it.column for it in findings if it.check == "type"}
         with measuring() as measures:
             for it in own_checks(table, self.schema):
                 key = str(it.column), it.check
                 self.own[key] = self.own.get(key, 0) + max(it.count, 1)
         for measure in measures:
-            if not (measure.check == "missing" and measure.column in wrong):
+            if measure.check not in ANSWERED:
                 self.add(measure.column, measure.check, measure.count, measure.seen)
         self.rows += len(piece)
         return table

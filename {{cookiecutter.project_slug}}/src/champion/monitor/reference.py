@@ -12,7 +12,7 @@ from champion.judge.challenge import SLICE, write_evidence
 from champion.judge.champion import Champion, data_of, find, output
 from champion.judge.commit import HOME, Run, run_commit
 from champion.judge.difference import Case
-from champion.monitor.columns import Bins, Codes, Counts, draw, of_days
+from champion.monitor.columns import Bins, Codes, Counts, alone, draw, of_days
 from champion.monitor.labels import coded
 from champion.monitor.log import SCORE
 from champion.project import MODEL
@@ -127,6 +127,7 @@ def counted(table: pd.DataFrame, times: pd.Series | None) -> dict[str, Counts]:
         if bins is not None:
             found[bins.name] = Counts(bins)
             found[bins.name].add(table[name], days, names)
+            found[bins.name].alone = alone(table[name], days)
     return found
 
 

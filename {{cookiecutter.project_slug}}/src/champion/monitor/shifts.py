@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, ndtr, ndtri
+from scipy.special import chdtrc, fdtrc, ndtr, ndtri, stdtr
 
 from champion.monitor.columns import FEWEST_DAYS
 
@@ -27,7 +27,7 @@ class Shift:
     Parameters
     ----------
     value, lower, upper : the size of the change, and its interval.
-    p : how likely one at least as large is without any change.
+    p : how likely one at least as large is without any change; of a share, a rise.
     before, after : the share, where the change is that of a share; else 0.
     """
 
@@ -47,10 +47,12 @@ class Likeness:
     ----------
     alike : their intraclass correlation; 0 where they are independent, or nobody can tell.
     free : the share of a table's degrees of freedom that this leaves, as bins move together.
+    days : how many days say so; infinitely many where rows are independent.
     """
 
     alike: float = 0.0
     free: float = 1.0
+    days: float = math.inf
 
 
 def likeness(days: Array) -> Likeness | None:
@@ -68,7 +70,7 @@ def likeness(days: Array) -> Likeness | None:
     if effect <= 1:
         return Likeness()
     alike = min((effect - 1) / (size_of_day(days) - 1), 1.0)
-    return Likeness(alike, effect**2 * (bins - 1) / float(np.square(effects).sum()))
+    return Likeness(alike, effect**2 * (bins - 1) / float(np.square(effects).sum()), count)
 
 
 def size_of_day(days: Array) -> float:
@@ -82,12 +84,6 @@ def worth(days: Array, alike: float) -> float:
     return float(days.sum()) / (1 + alike * max(size_of_day(days) - 1, 0))
 
 
-def worths(before: Array, after: Array) -> tuple[float, float, float]:
-    """The worth of both and the degrees of freedom left, by the days before, else by those after."""
-    told = likeness(before) or likeness(after) or Likeness()
-    return worth(before, told.alike), worth(after, told.alike), told.free
-
-
 def stability(before: Array, after: Array) -> Shift:
     """The population stability index less what chance makes of it, and Pearson's test.
 
@@ -98,7 +94,8 @@ def stability(before: Array, after: Array) -> Shift:
     ----------
     before, after : (days, bins) counts.
     """
-    m, n, free = worths(before, after)
+    told = likeness(before) or likeness(after) or Likeness()
+    m, n = worth(before, told.alike), worth(after, told.alike)
     old, new = before.sum(axis=0), after.sum(axis=0)
     held = old + new > 0
     bins = int(held.sum())
@@ -115,8 +112,15 @@ def stability(before: Array, after: Array) -> Shift:
     half = REACH * math.sqrt(spread + 2 * chance**2 / (bins - 1))
     return Shift(
         max(value, 0.0), max(value - half, 0.0), max(value + half, 0.0),
-        float(chdtrc(free * (bins - 1), free * square)),
+        beyond(square / (bins - 1), told.free * (bins - 1), told.days),
     )  # fmt: skip
+
+
+def beyond(ratio: float, free: float, days: float) -> float:
+    """How likely so large a chi-square is, over its degrees of freedom; of few days Fisher's F."""
+    if math.isinf(days):
+        return float(chdtrc(free, free * ratio))
+    return float(fdtrc(free, free * (days - 1), ratio))
 
 
 def variance(shares: Array, values: Array) -> float:
@@ -125,25 +129,35 @@ def variance(shares: Array, values: Array) -> float:
     return float((shares * np.square(values - mean)).sum())
 
 
-def rise(before: Array, after: Array, expected: float | None = None) -> Shift:
-    """The change of a share; `expected` instead of that before, which then only may rise.
+def rise(before: Array, after: Array) -> Shift:
+    """The change of a share.
+
+    How alike rows are only the days before can say: of what they never had, one bad day is enough.
 
     Parameters
     ----------
     before, after : (days, 2) counts of those that count and the others.
     """
-    m, n, _ = worths(before, after)
+    told = likeness(before) or Likeness()
+    m, n = worth(before, told.alike), worth(after, told.alike)
     old, new = (float(c[:, 0].sum()) / max(float(c.sum()), 1) for c in (before, after))
-    if expected is not None:
-        old = expected
     if not m or not n:
         return Shift(0.0, 0.0, 0.0, 1.0, old, new)
     pooled = (m * old + n * new) / (m + n)
     error = math.sqrt(pooled * (1 - pooled) * (1 / m + 1 / n))
-    z = (new - old) / error if error else 0.0
-    p = float(ndtr(-z)) if expected is not None else 2 * float(ndtr(-abs(z)))
+    z = (old - new) / error if error else 0.0
+    p = float(ndtr(z) if math.isinf(told.days) else stdtr(told.days - 1, z))
     low, high = between(new, n)
     return Shift(new - old, low - old, high - old, p, old, new)
+
+
+def exceeding(count: int, before: int, after: int) -> float:
+    """How likely the `count` largest of all are among those after, in any order of all alike.
+
+    Rosenbaum's test (1954): whatever the distribution, with `before` and `after` values of each.
+    """
+    places = np.arange(min(count, after))
+    return float(np.prod((after - places) / (before + after - places)))
 
 
 def between(share: float, rows: float) -> tuple[float, float]:

@@ -6,8 +6,8 @@ the history; and the page `reports/monitor.html`. Exit code 0: no alert; 1: an a
 """
 
 import argparse
-import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,15 @@ from champion.errors import Refusal, shown
 from champion.judge.compare import write
 from champion.judge.metrics import chosen
 from champion.judge.verdict import plain
+from champion.judge.wording import listed
 from champion.monitor import history, labels, page, performance
 from champion.monitor.checks import ALERT, FAMILIES, OK, UNKNOWN, Check, decide, unknown
-from champion.monitor.columns import Counts
+from champion.monitor.columns import FEWEST_DAYS, Counts
 from champion.monitor.labels import Labels
 from champion.monitor.live import Live, gather, live_case
-from champion.monitor.log import Log
+from champion.monitor.log import ID, Log, naive
 from champion.monitor.reference import Reference, of_champion
-from champion.monitor.shifts import rise, stability
+from champion.monitor.shifts import exceeding, rise, stability
 from champion.monitor.wording import headline, reasons
 from champion.project import REPORTS
 from champion.settings import Settings
@@ -72,10 +73,9 @@ def run(args: argparse.Namespace) -> int:
 
 def moment(text: str) -> pd.Timestamp:
     try:
-        told = pd.Timestamp(text)
+        return naive(text)
     except ValueError as error:
         raise Refusal(f"--until {shown(text)} is no time: write 2026-03-01 or a moment.") from error
-    return told.tz_convert("UTC").tz_localize(None) if told.tzinfo else told
 
 
 def window(settings: Settings) -> pd.Timedelta:
@@ -115,6 +115,8 @@ def watch(
     columns : the bins of the columns that moved most: column, kind, bins (null where values may
         not be shown), before and after (shares), days (per day, how far it is from before)
     """
+    own = {name: c for name, c in it.inputs.items() if name not in settings.data.personal}
+    it = replace(it, inputs=own)
     live = gather(log, answers, it, settings)
     checks = [*inputs(it, live, settings), *predictions(it, live, settings)]
     checks += answered(it, live, answers, settings)
@@ -122,16 +124,15 @@ def watch(
     decide(checks, settings.monitor.alpha)
     metric = chosen(settings.gate.metric, it.case.task).name
     checks.sort(key=lambda check: urgency(check, metric))
-    findings = list(remarks(log, live, answers))
-    whole = complete(log, live, it, answers, checks, settings)
+    missing = list(gaps(log, live, it, answers, checks, settings.monitor.min_rows))
     alerts = [check for check in checks if check.state == ALERT]
-    state = ALERT if alerts else OK if whole else UNKNOWN
+    state = ALERT if alerts else UNKNOWN if missing else OK
     champion = it.champion
     file: dict[str, Any] = {
         "state": state,
-        "headline": headline(state, checks, live.rows, findings),
+        "headline": headline(state, checks, live.rows, missing),
         "reasons": reasons(alerts),
-        "findings": findings,
+        "findings": [*missing, *remarks(log, live, answers, missing)],
         "time": stamp(log.now),
         "window": {"from": stamp(log.since if log.dated else None),
                    "to": stamp(log.until if log.dated else None)},
@@ -188,7 +189,7 @@ def moved(
         return
     it = rise(before.missing, after.missing)
     yield Check(
-        family, "missing", name, value=abs(it.value), p=it.p, before=it.before, after=it.after,
+        family, "missing", name, value=it.value, p=it.p, before=it.before, after=it.after,
         lower=it.lower, upper=it.upper, threshold=own.missing, rows=rows,
     )  # fmt: skip
     there = int(after.spread.sum())
@@ -200,9 +201,14 @@ def moved(
         family, "drift", name, measure="PSI", value=it.value, lower=it.lower, upper=it.upper,
         p=it.p, threshold=own.drift, rows=there,
     )  # fmt: skip
-    it = rise(before.new, after.new, expected=before.bins.once)
+    if family == "predictions" or before.alone is None:
+        return
+    it = rise(before.alone, after.new)
+    days = len(before.days), len(after.days)
+    by_day = before.bins.kind == "number" and min(days) >= FEWEST_DAYS
+    p = min(2 * min(exceeding(count, *days) for count in after.beyond), 1.0) if by_day else it.p
     yield Check(
-        family, "new", name, value=it.value, lower=it.lower, upper=it.upper, p=it.p,
+        family, "new", name, value=it.value, lower=it.lower, upper=it.upper, p=p,
         before=it.before, after=it.after, threshold=own.new, rows=there,
     )  # fmt: skip
 
@@ -229,56 +235,61 @@ def answered(
             )  # fmt: skip
 
 
-def remarks(log: Log, live: Live, answers: Labels | None) -> Iterator[str]:
-    """What is odd about the log and the labels."""
+def gaps(
+    log: Log, live: Live, it: Reference, answers: Labels | None, checks: list[Check], least: int
+) -> Iterator[str]:
+    """What was asked for and is not known: while there is any, no alert is no all-clear."""
     if not log.files:
         yield f"There is no log yet at {shown(log.url, 80)}."
-    elif log.damaged:
+    if log.damaged:
         names = ", ".join(log.damaged[:3])
-        yield (f"{len(log.damaged):,} of {log.files:,} files do not open, half-written or damaged "
-               f"({names}): what they hold is not known.")  # fmt: skip
-    if log.files and not live.rows and not log.future:
+        yield (
+            f"{len(log.damaged):,} of {log.files:,} files do not open, half-written or damaged "
+            f"({names}): what they hold is not known."
+        )
+    lost = log.future + log.undated
+    if lost > WRONG_CLOCKS * (live.rows + lost):
+        yield from clocks(log)
+    elif log.files and not live.rows:
         last = f"; its newest row is of {log.latest:%Y-%m-%d %H:%M}" if log.latest else ""
         yield f"The log holds no row of this window{last}."
+    if 0 < live.rows < least:
+        yield f"The window has only {live.rows:,} rows; monitor.min_rows is {least:,}."
+    if live.rows and (gone := [name for name in it.inputs if name not in live.inputs]):
+        yield f"No row holds {listed(gone)} as schema.py has it."
+    if answers is not None:
+        if answers.damaged:
+            yield f"{len(answers.damaged):,} files of labels do not open: half-written or damaged."
+        for check in checks:
+            if check.family == "performance" and check.state == UNKNOWN:
+                yield f"{check.check}: {check.why}."
+
+
+def clocks(log: Log) -> Iterator[str]:
     if log.future:
         yield f"{log.future:,} rows are from the future: the clock of a machine is wrong."
     if log.undated:
         yield f"{log.undated:,} rows have no time: they are in no window."
+
+
+def remarks(log: Log, live: Live, answers: Labels | None, said: list[str]) -> Iterator[str]:
+    """What else is odd about the log and the labels."""
+    yield from (text for text in clocks(log) if text not in said)
     ids = live.ids.table["id"]
     if double := int(ids.duplicated().sum()):
         about = "About " if live.ids.total > len(ids) else ""
         count = round(double * live.ids.total / len(ids))
-        yield f"{about}{count:,} rows repeat a request_id: an answer counts once."
+        yield f"{about}{count:,} rows repeat a {ID}: an answer counts once."
     if live.others:
-        yield f"{live.others:,} rows were predicted by another version ({', '.join(sorted(live.versions))})."
+        named = ", ".join(sorted(live.versions))
+        yield f"{live.others:,} rows were predicted by another version ({named})."
     if answers is not None:
-        if answers.damaged:
-            yield f"{len(answers.damaged):,} files of labels do not open: half-written or damaged."
-        stray = len(answers.ids) - min(live.labelled.total, len(answers.ids))
-        if stray:
+        if stray := len(answers.ids) - min(live.labelled.total, len(answers.ids)):
             yield f"{stray:,} of {len(answers.ids):,} labels are of no request in this window."
         if answers.double:
             yield f"{answers.double:,} requests have two different labels: they are left out."
         if answers.foreign:
             yield f"{answers.foreign:,} labels are nothing that the champion predicts: left out."
-
-
-def complete(
-    log: Log,
-    live: Live,
-    it: Reference,
-    answers: Labels | None,
-    checks: list[Check],
-    settings: Settings,
-) -> bool:
-    """Whether all that was asked for is known; else no alert is no all-clear."""
-    lost = log.future + log.undated > WRONG_CLOCKS * (live.rows + log.future + log.undated)
-    gone = set(it.inputs) - set(live.inputs)
-    unanswered = answers is not None and any(
-        check.family == "performance" and check.state == UNKNOWN for check in checks
-    )
-    unread = log.damaged or (answers is not None and answers.damaged)
-    return live.rows >= settings.monitor.min_rows and not (lost or gone or unanswered or unread)
 
 
 def bins(

@@ -11,18 +11,17 @@ NAMED = 5  # columns in one
 QUALITY = {
     "gone": "the column is gone",
     "type": "values of another type",
-    "missing": "missing, against schema.py",
-    "unseen": "words that schema.py does not list",
-    "range": "outside the range of schema.py",
     "outliers": "outliers, as schema.py has them",
 }
 
 
-def headline(state: str, checks: list[Check], rows: int, findings: list[str]) -> str:
-    """The look in one line."""
+def headline(state: str, checks: list[Check], rows: int, missing: list[str]) -> str:
+    """The look in one line.
+
+    missing : why it is unknown, in sentences
+    """
     if state == UNKNOWN:
-        why = findings[0] if findings else first_unknown(checks, rows)
-        return f"Not known: {why[0].lower()}{why[1:]}"
+        return f"Not known: {missing[0][0].lower()}{missing[0][1:]}"
     silent = unmeasured(checks)
     if state == OK:
         return f"No change that matters in {rows:,} rows{silent}."
@@ -50,27 +49,13 @@ def unmeasured(checks: list[Check]) -> str:
     return ""
 
 
-def first_unknown(checks: list[Check], rows: int) -> str:
-    gone = [check for check in checks if check.state == UNKNOWN]
-    if not gone:
-        return f"the window has {rows:,} rows, too few to say anything."
-    what = gone[0].column or gone[0].check
-    return f"{what}: {gone[0].why}."
-
-
 def unique(checks: Iterator[Check]) -> list[str]:
     return list(dict.fromkeys(str(check.column or check.check) for check in checks))
 
 
-def topic(check: str) -> str:
-    """What a check is about: schema.py and the training data may both refuse the same thing."""
-    return "new" if check in ("unseen", "range") else check
-
-
 def reasons(alerts: list[Check]) -> list[str]:
-    """A sentence an alert, what costs most first; one for each topic of a column."""
-    first = {(it.column, it.part, topic(it.check)): it for it in reversed(alerts)}
-    told = [sentence(it) for it in alerts if first[it.column, it.part, topic(it.check)] is it]
+    """A sentence an alert, what costs most first."""
+    told = [sentence(it) for it in alerts]
     return told[:MOST] + ([f"And {len(told) - MOST:,} more."] if len(told) > MOST else [])
 
 
@@ -93,11 +78,8 @@ def sentence(it: Check) -> str:
             f"{it.column} has moved: PSI {amount(it.value)} ({amount(it.lower)} … "
             f"{amount(it.upper)}; from {amount(it.threshold)} on)."
         )
-    where = "training never saw" if it.family == "inputs" else "the holdout never showed"
-    what = "missing" if it.check == "missing" else f"of a kind that {where}"
-    return (
-        f"{it.column}: {percent(it.after or 0.0)} are {what}, {percent(it.before or 0.0)} before."
-    )
+    what = "missing" if it.check == "missing" else "unlike anything in the training data"
+    return f"{it.column}: {percent(it.after or 0.0)} are {what}, expected: {percent(it.before or 0.0)}."
 
 
 def metric(it: Check, now: bool = True) -> str:
