@@ -77,7 +77,8 @@ def schema(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         "colour": category(["red", "green", "blue"]),
     }
     module = SimpleNamespace(schema=pandera.DataFrameSchema(columns))
-    monkeypatch.setattr(live, "user_module", lambda _: module)
+    for place in (live, answers):
+        monkeypatch.setattr(place, "user_module", lambda _: module)
     return module
 
 

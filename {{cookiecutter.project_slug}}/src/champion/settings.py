@@ -192,6 +192,11 @@ class Settings:
         ):
             if value is not None and not low <= value <= high:
                 raise Refusal(f"{where} must be between {low:,} and {high:,}, not {value}.")
+        if not re.fullmatch(r"all|[1-9]\d{0,8} (days?|rows)", monitor.train_window):
+            said = reprlib.repr(monitor.train_window)
+            raise Refusal(
+                f"{GATE}: monitor.train_window must be all, `90 days` or `50000 rows`, not {said}."
+            )
         if len(gate.guards) > MOST_GUARDS:
             raise Refusal(f"{GATE}: gate.guards: at most {MOST_GUARDS}, not {len(gate.guards):,}.")
         for item in gate.guards:

@@ -101,12 +101,10 @@ def numbers(name: str, values: Array) -> Bins:
     few = np.unique(values[: 100 * BINS])
     if len(few) <= BINS:
         few = np.unique(values)
-    edges: Array = few[:-1]
-    if len(few) > BINS:
-        edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1])).astype(float)
+    deciles = np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1])
+    ends = few if len(few) <= BINS else np.unique(deciles)
     low, high = float(values.min()), float(values.max())
-    edges = edges[edges < high]
-    return Bins(name, "number", edges, low, high)
+    return Bins(name, "number", ends[ends < high].astype(float), low, high)
 
 
 def categories(name: str, values: pa.ChunkedArray) -> Bins:

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from champion.errors import Refusal, shown
 from champion.monitor.log import ID, Log
+from champion.project import user_module
 from champion.settings import Settings
-from champion.tables.conform import strings
+from champion.tables.conform import CONVERT, strings
 from champion.tables.roles import class_name, class_names
+from champion.tables.schema import kind_of
 
 Array = NDArray[np.float64]
 Hashes = NDArray[np.uint64]
@@ -66,7 +68,8 @@ def read(url: str, settings: Settings, classes: list[str]) -> Labels:
                 "answer that came later."
             )
         told = piece[piece[target].notna() & piece[name].notna()]
-        y = coded(told[target], settings, classes)
+        held = conformed(told[target])
+        y = np.where(held.notna(), coded(held, settings, classes), np.nan)
         foreign += int(np.isnan(y).sum())
         ids.append(hashes(told[name])[~np.isnan(y)])
         answers.append(y[~np.isnan(y)])
@@ -89,6 +92,12 @@ def hashes(ids: pd.Series) -> Hashes:
     """Ids as numbers; 7 and "7" are the same."""
     texts = pd.Series(strings(ids).to_numpy(), dtype="str")
     return pd.util.hash_pandas_object(texts, index=False, categorize=False).to_numpy()
+
+
+def conformed(answers: pd.Series) -> pd.Series:
+    """Answers as the stages have them: yes and no may be true and false by schema.py."""
+    it = user_module("schema").schema.columns.get(answers.name)
+    return answers if it is None else CONVERT[kind_of(it)](answers, it.metadata or {})[0]
 
 
 def coded(answers: pd.Series, settings: Settings, classes: list[str]) -> Array:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from champion.judge.difference import Case
 from champion.monitor.columns import Counts, of_days
-from champion.monitor.labels import Hashes, Labels, coded, hashes, id_of
+from champion.monitor.labels import Hashes, Labels, coded, conformed, hashes, id_of
 from champion.monitor.log import SCORE, TIME, VERSION, Log
 from champion.monitor.quality import Quality
 from champion.monitor.reference import Reference, answered, predicted
@@ -178,7 +178,8 @@ def answers(
             y = labels.of(ids)
     elif settings.data.target in piece:
         told = piece[settings.data.target].notna().to_numpy()
-        y[told] = coded(piece[settings.data.target][told], settings, it.classes)
+        held = conformed(piece[settings.data.target][told])
+        y[told] = np.where(held.notna(), coded(held, settings, it.classes), np.nan)
     return y
 
 

@@ -38,7 +38,9 @@ def compare(
     metric = chosen(gate.metric, before.task)
     rows = len(after.y)
     if rows < least or too_few(after, metric):
-        yield unknown(FAMILY, metric.name, None, f"only {rows:,} live rows have an answer", rows)
+        yield unknown(
+            FAMILY, metric.name, None, f"{rows:,} live rows with an answer are too few", rows
+        )
         return
     names = dict.fromkeys([metric.name, *(name for name, _ in named(gate.guards, ""))])
     for name in names:
