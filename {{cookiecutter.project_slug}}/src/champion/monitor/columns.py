@@ -132,8 +132,8 @@ class Counts:
         """
         size = self.bins.size
         flat = np.bincount(days * size + self.bins.codes(column), minlength=len(names) * size)
-        for name, counted in zip(names.tolist(), flat.reshape(-1, size), strict=True):
-            self.days[name] = self.days[name] + counted if name in self.days else counted
+        for name, counted in zip(names.tolist(), flat.reshape(-1, size).astype(float), strict=True):
+            self.days[name] = self.days.get(name, 0.0) + counted
 
     @property
     def table(self) -> Array:
@@ -183,21 +183,22 @@ def alone(column: pd.Series, days: Codes) -> Array:
     -------
     (days, 2) : those values, and the others that are there.
     """
-    table = pd.DataFrame({"value": column.to_numpy(), "day": days}).dropna()
-    if days.max(initial=0) == 0:
-        table["day"] = np.arange(len(table))
-    grouped = table.groupby("value" if column.dtype.kind not in "fiub" else "day")
-    if column.dtype.kind in "fiub":
-        ends = grouped["value"].agg(["min", "max"])
-        low, high = ends["min"].nsmallest(2).iloc[-1], ends["max"].nlargest(2).iloc[-1]
-        unlike = (table["value"] < low) | (table["value"] > high)
+    held = column.notna().to_numpy()
+    days, count = days[held], int(days.max(initial=0)) + 1
+    if pd.api.types.is_numeric_dtype(column):
+        values = column.to_numpy("float64", na_value=np.nan)[held]
+        lows, highs = values, values
+        if count > 1:
+            ends = pd.Series(values).groupby(days).agg(["min", "max"])
+            lows, highs = ends["min"].to_numpy(), ends["max"].to_numpy()
+        if len(lows) < 2:
+            return np.zeros((0, 2))
+        unlike = (values < np.partition(lows, 1)[1]) | (values > np.partition(highs, -2)[-2])
     else:
-        unlike = table["value"].map(grouped["day"].nunique()) == 1
-    return (
-        pd.crosstab(table["day"], ~unlike)
-        .reindex(columns=[False, True], fill_value=0)
-        .to_numpy(float)
-    )
+        codes = pd.factorize(column[held])[0]
+        seen = np.unique(codes * count + days) // count if count > 1 else codes
+        unlike = (np.bincount(seen, minlength=1) == 1)[codes]
+    return np.column_stack([np.bincount(days, side, count) for side in (unlike, ~unlike)])
 
 
 def of_days(times: pd.Series | None, rows: int) -> tuple[Codes, Codes]:
