@@ -44,10 +44,11 @@ p { margin: 0 0 14px; } .soft, .note { color: var(--soft); } p.soft { font-size:
 svg { display: block; width: 100%; height: auto; overflow: visible; margin-top: 8px; }
 svg text { font-size: 13px; fill: var(--ink); } svg .note { font-size: 12px; fill: var(--soft); }
 svg .name.alert, svg .strong { font-weight: 600; } svg .number { font-variant-numeric: tabular-nums; }
-svg .number.alert { fill: var(--red); font-weight: 600; } svg .number.calm { fill: var(--soft); }
+svg .number.alert { fill: var(--red); font-weight: 600; } svg .number.near { fill: var(--amber); } svg .number.calm { fill: var(--soft); }
 svg .band { fill: var(--band); } svg .limit { stroke: var(--soft); stroke-dasharray: 3 3; }
 svg .zero, svg .axis { stroke: var(--soft); } svg .span { stroke-width: 2.5; stroke-linecap: round; }
 svg .span.alert { stroke: var(--red); } svg .span.calm { stroke: var(--soft); opacity: .55; }
+svg .span.near { stroke: var(--amber); opacity: .7; } svg .dot.near { fill: var(--amber); }
 svg .dot.alert { fill: var(--red); } svg .dot.calm { fill: var(--soft); }
 svg .dot.small { r: 3.5px; } svg .dot.small.calm { fill: var(--blue); }
 svg .now { fill: var(--blue); opacity: .6; } svg .then { fill: none; stroke: var(--ink); stroke-width: 1.4; }
@@ -91,7 +92,7 @@ def render(file: Look, before: list[Look]) -> str:
         section(
             "What moved, and by how much",
             "The population stability index against the training data, less what chance makes of "
-            "it, with its interval of 95 %. Shaded: tolerated.",
+            "it, with its interval of 95 %. Shaded: tolerated; amber: more, but within chance.",
             plots.drift(checks),
         ),
         section("How", '<i class="key then"></i>training <i class="key now"></i>now',
@@ -147,7 +148,7 @@ def tile(title: str, checks: list[Look], said: tuple[str, str]) -> str:
     states = {it["state"] for it in checks}
     known = states - {UNKNOWN}
     state = ALERT if ALERT in states else UNKNOWN if states and not known else OK
-    if state == OK and title == "Performance" and is_close(checks[0]):
+    if state == OK and title == "Performance" and plots.state_of(checks[0]) == "near":
         state = "close"
     return f'<div class="tile {state}"><span>{title}</span><b>{said[0]}</b><span>{said[1]}</span></div>'
 
@@ -158,14 +159,8 @@ def performance(checks: list[Look], metric: str) -> tuple[str, str]:
     main = next(it for it in checks if it["part"] is None and it["check"] == metric)
     half = ((main["upper"] or 0) - (main["value"] or 0)) / 2
     now, then = (level(main[key], half) for key in ("after", "before"))
-    told = "; worse, but within chance" if is_close(main) else ""
+    told = "; worse, but within chance" if plots.state_of(main) == "near" else ""
     return f"{escape(clean(main['measure']))} {now}", f"holdout {then}{told}"
-
-
-def is_close(check: Look) -> bool:
-    """Whether a change is large enough to matter, and not beyond chance."""
-    known = check["value"] is not None and check["threshold"] is not None
-    return known and check["state"] == OK and check["value"] >= check["threshold"]
 
 
 def moved(checks: list[Look]) -> tuple[str, str]:

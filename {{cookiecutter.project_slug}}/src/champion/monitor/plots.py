@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from champion.figures import short
+from champion.judge.metrics import METRICS
 from champion.judge.wording import level
 from champion.markdown import clean
 from champion.monitor.checks import ALERT, UNKNOWN
@@ -54,7 +55,16 @@ def dot(x: float, y: float, kind: str) -> str:
 
 
 def state_of(check: Look) -> str:
-    return "alert" if check["state"] == ALERT else "calm"
+    """alert; near: large enough to matter, but within chance; calm."""
+    if check["state"] == ALERT:
+        return "alert"
+    known = check["value"] is not None and check["threshold"] is not None
+    return "near" if known and check["value"] >= check["threshold"] else "calm"
+
+
+def index(value: float) -> str:
+    """A stability index."""
+    return "< .001" if 0 < value < 0.001 else amount(value)
 
 
 def drift(checks: list[Look]) -> str:
@@ -81,7 +91,7 @@ def drift(checks: list[Look]) -> str:
         parts.append(text(left - 14, y + 4, named(it["column"]), f"name {kind}", "end"))
         parts.append(line(x(it["lower"]), y, x(it["upper"]), y, f"span {kind}"))
         parts.append(dot(x(it["value"]), y, f"dot {kind}"))
-        parts.append(text(right + 16, y + 4, amount(it["value"]), f"number {kind}"))
+        parts.append(text(right + 16, y + 4, escape(index(it["value"])), f"number {kind}"))
         if since := (it.get("since") or "")[:10]:
             parts.append(text(WIDTH, y + 4, f"since {since}", "note", "end"))
     for tick in ticks(most):
@@ -89,7 +99,7 @@ def drift(checks: list[Look]) -> str:
     parts.append(text(left - 14, bottom + 16, "PSI", "note", "end"))
     more = len(rows) - len(shown_)
     if more:
-        words = f"and {more:,} more below {amount(shown_[-1]['value'])}"
+        words = f"and {more:,} more below {escape(index(shown_[-1]['value']))}"
         parts.append(text(WIDTH, bottom + 16, words, "note", "end"))
     return svg(height, parts, "how far each column has moved")
 
@@ -199,7 +209,8 @@ def history(looks: list[Look], key: Any) -> str:
         parts.append(box(left + place * step + 1, y + 3, step - 2, ROW - 6, f"cell {kind}", said))
     y += ROW + 4
     for name in order:
-        words = f"{name[2] or name[1]}{f' = {name[3]}' if name[3] else ''}"
+        metric = METRICS[name[1]].label if name[1] in METRICS else name[1]
+        words = f"{name[2] or metric}{f' = {name[3]}' if name[3] else ''}"
         words += "" if name[1] in ("drift", "target") or not name[2] or name[3] else f", {name[1]}"
         parts.append(text(left - 14, y + 16, named(words), "name", "end"))
         for place, (look, table) in enumerate(zip(looks, tables, strict=True)):
