@@ -1,6 +1,7 @@
 """The monitor: false alarms where nothing changed, how soon it sees what did, and its speed."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,12 @@ def of_peer(own: list[Look], when: Callable[[Look], bool]) -> str:
     return f"{sum(map(when, seen))} of {len(seen)}" if seen else "0 of 0"
 
 
+def columns_of_peer(own: list[Look]) -> str:
+    """What the peer's looks name, most often first."""
+    named = Counter(name for look in own if "peer" in look for name in look["peer"]["drifted"])
+    return ", ".join(f"{name} {count}" for name, count in named.most_common(5)) or "none"
+
+
 def false_alarms(report: Report, found: list[Look]) -> None:
     rows = []
     for name, own in by_job(found).items():
@@ -191,12 +198,12 @@ def false_alarms(report: Report, found: list[Look]) -> None:
             f"{int(size):,}", what, f"{len(own):,}", f"{alarms}", f"{52 * alarms / len(own):.1f}",
             ", ".join(families) or "none",
             of_peer(own, lambda look: bool(look["peer"]["drifted"])),
-            of_peer(own, lambda look: look["peer"]["whole"]),
+            of_peer(own, lambda look: look["peer"]["whole"]), columns_of_peer(own),
         ])  # fmt: skip
     report.table(
         "Monitor: false alarms, weeks in which nothing changed, 20 columns",
         ["rows a week", "drawn as", "looks", "alarms", "a year of weekly looks", "families",
-         f"{PEER}: any column", f"{PEER}: the table"],
+         f"{PEER}: any column", f"{PEER}: the table", "columns that it names"],
         rows,
         "Four worlds: the days of January to March in any order, or their rows, a model of 24 days, its "
         "holdout 7, weeks from the others.",
