@@ -21,7 +21,7 @@ def test_they_run_at_a_tiny_size_and_write_their_tables(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     written = out.read_text(encoding="utf-8")
     assert written == done.stdout
-    assert len(re.findall("(?m)^### ", written)) == 14
+    assert len(re.findall("(?m)^### ", written)) == 15
     assert re.search(r"(?m)^\| bare polars +\| 2,078 \| +[0-9.]+ \| +1\.0 \|", written)
 
 

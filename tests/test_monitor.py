@@ -15,11 +15,13 @@ import pytest
 
 from champion.errors import Refusal
 from champion.judge.difference import Case
+from champion.judge.metrics import METRICS
 from champion.monitor import history, live, page
 from champion.monitor import labels as answers
 from champion.monitor.checks import Check, decide
 from champion.monitor.columns import Counts, draw, of_days
 from champion.monitor.log import Log
+from champion.monitor.performance import loss, measured
 from champion.monitor.reference import Reference, reference
 from champion.monitor.shifts import exceeding, likeness, rise, stability, worth
 from champion.monitor.watch import watch
@@ -139,6 +141,8 @@ CHANGES: dict[str, tuple[Callable[[pd.DataFrame], Any], tuple[str, str | None]]]
     "missing": (lambda t: t.assign(size=t["size"].mask(some(0.1))), ("missing", "size")),
     "unseen": (lambda t: t.assign(colour=t["colour"].where(~some(0.05), "pink")), ("new", "colour")),
     "range": (lambda t: t.assign(size=t["size"].where(~some(0.05), 8.0)), ("new", "size")),
+    "below": (lambda t: t.assign(size=t["size"].where(~some(0.05), -8.0)), ("new", "size")),
+    "gaps": (lambda t: t.assign(colour=t["colour"].where(~some(0.1))), ("missing", "colour")),
     "weather": (lambda t: t.assign(weather=t["weather"] + 6), ("drift", "weather")),
     "flip": (lambda t: t.assign(late=t["late"] ^ some(0.4)), ("roc_auc", None)),
     "answers": (lambda t: t.assign(late=t["late"] | some(0.6)), ("target", "late")),
@@ -198,7 +202,7 @@ def test_one_weeks_weather_is_no_drift_though_its_rows_are_many() -> None:
 
 @pytest.mark.parametrize("rows", [100, 500, 5000])
 def test_p_values_keep_their_promise_without_change(rows: int) -> None:
-    random, small = np.random.default_rng(rows), {"drift": 0, "share": 0}
+    random, small, sizes = np.random.default_rng(rows), {"drift": 0, "share": 0}, []
     for _ in range(400):
         x, y = (pd.Series(random.standard_normal(n)) for n in (4000, rows))
         bins = draw("x", x)
@@ -206,12 +210,58 @@ def test_p_values_keep_their_promise_without_change(rows: int) -> None:
         before, after = Counts(bins), Counts(bins)
         for counts, column in ((before, x), (after, y)):
             counts.add(column, *of_days(None, len(column)))
-        small["drift"] += stability(before.spread, after.spread).p < 0.05
+        it = stability(before.spread, after.spread)
+        small["drift"] += it.p < 0.05
+        sizes.append(it.value)
         hits = [np.array([[n, k - n]], float) for n, k in
                 ((random.binomial(4000, 0.1), 4000), (random.binomial(rows, 0.1), rows))]  # fmt: skip
         small["share"] += rise(*hits).p < 0.05
     assert 8 <= small["drift"] <= 36
+    assert np.median(sizes) < 1 / rows, "what chance makes of it is taken off"
     assert 8 <= small["share"] <= 36
+
+
+def test_few_days_are_weak_evidence() -> None:
+    """Seven days on either side tell little of how much days differ."""
+    random, small, rows = np.random.default_rng(7), [], 500
+
+    def week() -> np.ndarray:
+        hits = random.binomial(rows, random.beta(2, 8, 7))
+        return np.column_stack([hits, rows - hits]).astype(float)
+
+    for _ in range(1000):
+        small.append(stability(week(), week()).p)
+    assert np.mean(np.array(small) < 0.01) <= 0.02
+
+
+def test_days_on_which_a_model_fails_widen_its_interval() -> None:
+    random, days = np.random.default_rng(8), np.repeat(np.arange(8), 200)
+    y = (random.random(1600) < 0.5).astype(float)
+    good = np.where(days % 2, y, random.random(1600)) * 0.5 + random.random(1600) * 0.5
+    error = measured(METRICS["roc_auc"], y, good, None, None)[1]
+    assert measured(METRICS["roc_auc"], y, good, None, days)[1] > 3 * error
+    shuffled = random.permutation(days)
+    assert measured(METRICS["roc_auc"], y, good, None, shuffled)[1] < 2 * error
+
+
+def test_a_loss_is_as_unsure_as_both_sides_together(settings: Settings) -> None:
+    few, many = (Case("binary", t["late"].to_numpy(float), t["score"].to_numpy())
+                 for t in (quiet(400), quiet(20_000)))  # fmt: skip
+    none = np.zeros(400, np.intp)
+    back = loss(METRICS["roc_auc"], few, many, None, np.zeros(20_000, np.intp), settings)
+    forth = loss(METRICS["roc_auc"], many, few, None, none, settings)
+    assert back.value == pytest.approx(-(forth.value or 0))
+    assert back.upper - back.lower == pytest.approx(forth.upper - forth.lower, rel=1e-6)  # type: ignore[operator]
+
+
+def test_a_check_of_ones_own_holds_for_live_rows(
+    look: Callable[..., Look], schema: SimpleNamespace
+) -> None:
+    small = pandera.Check.lt(2.5, name="small")
+    schema.schema = schema.schema.update_column("size", checks=[small])
+    file = look(quiet().assign(size=lambda t: t["size"].clip(upper=2.4).where(t.index != 5, 2.6)))
+    assert alerts(file) == {("small", "size")}
+    assert f"size: your own check small fails, in 0.1 % of {ROWS:,} rows." in file["reasons"]
 
 
 def test_the_interval_of_the_index_holds_the_truth() -> None:

@@ -109,7 +109,7 @@ def stability(before: Array, after: Array) -> Shift:
     chance = (bins - 1) * (1 / m + 1 / n)
     value = float(((q - p) * ratio).sum()) - chance
     spread = variance(q, ratio + 1 - p / q) / n + variance(p, 1 - ratio - q / p) / m
-    half = REACH * math.sqrt(spread + 2 * chance**2 / (bins - 1))
+    half = REACH * math.sqrt(spread)
     return Shift(
         max(value, 0.0), max(value - half, 0.0), max(value + half, 0.0),
         beyond(square / (bins - 1), told.free * (bins - 1), told.days),
