@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import generating
+import monitoring
 import pipeline
 import psutil
 import serving
@@ -17,7 +18,7 @@ from report import Report
 
 import pull_requests
 
-NAMES = ("generating", "judge", "pipeline", "pull_requests", "serving", "validation")
+NAMES = ("generating", "judge", "monitoring", "pipeline", "pull_requests", "serving", "validation")
 LIBRARIES = ("dvc", "pandas", "pandera", "pyarrow", "scikit-learn")
 
 
@@ -52,6 +53,8 @@ def main() -> int:
             judge_simulation.benchmark(report, given.trial)
             judge_errors.benchmark(report, given.trial)
             judge_speed.benchmark(report, folder, times, given.trial)
+        if "monitoring" in names:
+            monitoring.benchmark(report, folder / "monitor", times, given.trial)
         if {"pipeline", "pull_requests", "serving", "validation"} & {*names}:
             report.progress("generate a project and set it up")
             generate(folder)

@@ -40,6 +40,7 @@ VERBS = {
     "explain": ("champion.stages.explain", "stage: what the model looks at"),
     "judge": ("champion.judge.local", "what the judge would say of this branch"),
     "score-champion": ("champion.judge.champion", "what the champion says of the holdout"),
+    "monitor": ("champion.monitor.watch", "has the world changed since the champion was trained?"),
     "rows": ("champion.judge.rows", "name the rows of data/raw; the judge runs this"),
     "ci": ("champion.ci.steps", "a step of a workflow"),
     "compare": ("champion.judge.compare", "a verdict on two tables of predictions"),

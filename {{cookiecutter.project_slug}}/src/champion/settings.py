@@ -64,6 +64,22 @@ class Gate:
 
 
 @dataclass
+class Monitor:
+    """When the world has changed since the champion was trained."""
+
+    log: str | None = None  # what the service logs: a file, a folder or an fsspec URL
+    labels: str | None = None  # the answers that come later, likewise
+    window: str = "7 days"  # of live data to look at
+    train_window: str = "all"  # of data to train anew on; or "90 days", or "50000 rows"
+    alpha: float = 0.02  # chance of a false alarm in one look, all checks together
+    min_rows: int = 200  # live rows, below which nothing is said
+    drift: float = 0.1  # population stability index
+    missing: float = 0.05  # change of the share of missing values
+    new: float = 0.02  # share of values outside the range or words of the training data
+    loss: str | float = "20 %"  # of the champion's gain over a constant
+
+
+@dataclass
 class Report:
     """What may be shown."""
 
@@ -102,6 +118,7 @@ class Settings:
     data: Data = field(default_factory=Data)
     split: Split = field(default_factory=Split)
     gate: Gate = field(default_factory=Gate)
+    monitor: Monitor = field(default_factory=Monitor)
     report: Report = field(default_factory=Report)
     params: Params = field(default_factory=Params)
 
@@ -146,7 +163,7 @@ class Settings:
 
     def check(self) -> None:
         """Refuse numbers that make no sense."""
-        gate, params = self.gate, self.params
+        gate, monitor, params = self.gate, self.monitor, self.params
         most = 10**9
         if self.data.task not in (None, *TASKS):
             said = reprlib.repr(self.data.task)
@@ -163,12 +180,23 @@ class Settings:
             (f"{GATE}: gate.slice_margin", gate.slice_margin, 0, most),
             (f"{GATE}: gate.max_size", gate.max_size, 0.1, most),
             (f"{GATE}: gate.max_latency", gate.max_latency, 0.1, most),
+            (f"{GATE}: monitor.alpha", monitor.alpha, 1e-6, 0.5),
+            (f"{GATE}: monitor.min_rows", monitor.min_rows, 30, most),
+            (f"{GATE}: monitor.drift", monitor.drift, 0.001, most),
+            (f"{GATE}: monitor.missing", monitor.missing, 0.001, 1),
+            (f"{GATE}: monitor.new", monitor.new, 0.001, 1),
+            (f"{GATE}: monitor.loss", share(monitor.loss), 0, most),
             (f"{PARAMS}: cv.folds", params.cv.folds, 0, 100),
             (f"{PARAMS}: explain.rows", params.explain.rows, 10, 10**6),
             (f"{PARAMS}: explain.seconds", params.explain.seconds, 1, 10**5),
         ):
             if value is not None and not low <= value <= high:
                 raise Refusal(f"{where} must be between {low:,} and {high:,}, not {value}.")
+        if not re.fullmatch(r"all|[1-9]\d{0,8} (days?|rows)", monitor.train_window):
+            said = reprlib.repr(monitor.train_window)
+            raise Refusal(
+                f"{GATE}: monitor.train_window must be all, `90 days` or `50000 rows`, not {said}."
+            )
         if len(gate.guards) > MOST_GUARDS:
             raise Refusal(f"{GATE}: gate.guards: at most {MOST_GUARDS}, not {len(gate.guards):,}.")
         for item in gate.guards:

@@ -1,0 +1,1 @@
+"""Has the world changed since the champion was trained?"""
