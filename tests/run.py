@@ -138,7 +138,7 @@ def test(arguments: list[str]) -> int:
     call(BIN / "ruff", "check", ".")
     call(BIN / "mypy")
     say("Tests")
-    call(PYTHON, "-m", "pytest", *(arguments or ["-n", "3"]))
+    call(PYTHON, "-m", "pytest", *(arguments or ["-n", "3", "--dist", "worksteal"]))
     return 0
 
 
