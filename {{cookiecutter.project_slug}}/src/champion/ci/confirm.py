@@ -140,6 +140,6 @@ def succeeded(api: Api, event: Event) -> bool:
     For when what it left has expired: nobody can write that either.
     """
     run = run_of(api, event)
-    jobs = api.pages(f"actions/runs/{run['id']}/jobs", "jobs")
+    jobs = api.pages(f"actions/runs/{run['id']}/jobs", "jobs", filter="all")  # of every attempt
     done = any(it["name"] == "promote" and it["conclusion"] == "success" for it in jobs)
     return bool(done and run["head_sha"] == event.body["commit"])
