@@ -89,15 +89,16 @@ def show(request: Request, number: str) -> Answer:
 
 @route(f"GET {ACTIONS}/runs/{{number}}/jobs", READ)
 def jobs(request: Request, number: str) -> Answer:
-    """Those of the latest attempt."""
+    """Those of the latest attempt; with `filter=all` of every one."""
     run = find(request, number)
-    return attempt_jobs(request, number, str(run.attempt))
+    every = request.query.get("filter", "latest") == "all"
+    return attempt_jobs(request, number, "" if every else str(run.attempt))
 
 
 @route(f"GET {ACTIONS}/runs/{{number}}/attempts/{{attempt}}/jobs", READ)
 def attempt_jobs(request: Request, number: str, attempt: str) -> Answer:
     run = find(request, number)
-    found = [job for job in run.jobs if str(job.attempt) == attempt]
+    found = [job for job in run.jobs if attempt in ("", str(job.attempt))]
     home = request.github, request.repository
     return page(request, found, lambda job: shapes.job(*home, run, job), "jobs")
 
