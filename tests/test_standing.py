@@ -247,19 +247,32 @@ def test_what_somebody_wrote_himself_is_not_believed(
     assert not isinstance(caught.value, Expired)
 
 
-@pytest.mark.parametrize("how", ["expired", "deleted", "run again"])
+@pytest.mark.parametrize("how", ["expired", "deleted"])
 def test_what_a_right_run_left_may_be_gone(case: Case, how: str) -> None:
     case.believed()
     (artifact,) = case.run.artifacts
     if how == "expired":
         artifact.expires_at = now()
-    elif how == "deleted":
-        case.run.artifacts.clear()
     else:
-        case.run.attempt = 2
-        artifact.content += b"of the second attempt"
+        case.run.artifacts.clear()
     with pytest.raises(Expired, match=f"what run {case.run.id} left has expired"):
         case.ask()
+
+
+@pytest.mark.parametrize("merge", [True, False])
+def test_a_later_attempt_says_the_same_or_is_doubted(case: Case, merge: bool) -> None:
+    case.believed()
+    case.run.artifacts.clear()
+    case.run.attempt = 2
+    named = case.event.body["run"]
+    case.left["merge"] = merge
+    case.left["attempt"] = 2
+    if merge:
+        assert case.believed()
+    else:
+        with pytest.raises(Doubt, match="the judge said no"):
+            case.believed()
+    assert case.event.body["run"] == named
 
 
 @pytest.mark.parametrize("case", ["promotion"], indirect=True)

@@ -90,9 +90,11 @@ def left(api: Api, event: Event, base: str) -> Path:
     same = [it for it in there if it.get("digest") == f"sha256:{digest}"]
     if there and not same and run["run_attempt"] == named.get("attempt"):
         raise Doubt(f"run {number} left something else")
-    for it in same:
-        if not it["expired"] and fetched(api, it["id"], digest):
-            return SEEN / digest
+    # A later attempt's artifact takes the place of an earlier one's: it says the same, or is doubted.
+    for it in same or there:
+        found = str(it.get("digest") or "").removeprefix("sha256:")
+        if not it["expired"] and fetched(api, it["id"], found):
+            return SEEN / found
     raise Expired(f"what run {number} left has expired")
 
 
