@@ -469,7 +469,9 @@ CELLS: list[Any] = [
     st.sampled_from(["yes", "No", "YES"]),
     st.sampled_from(["1,5", "2", "1.234,5"]),
     st.sampled_from(["01/02/2020", "13/02/2020", "2020-03-04", ""]),
-    st.text(st.characters(exclude_characters="\0"), max_size=6),  # which no text file holds
+    st.text(
+        st.characters(exclude_characters="\0\r"), max_size=6
+    ),  # no text file holds the one; the other ends lines
     st.text("ab ,;\"'\\\n#{}%\t", max_size=4),
     st.datetimes(pd.Timestamp("1900-01-01"), pd.Timestamp("2100-01-01")).map(str),
     st.booleans(),

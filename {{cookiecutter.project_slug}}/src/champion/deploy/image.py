@@ -55,6 +55,8 @@ def assemble(champion: Champion) -> None:
     engine = CONTEXT / "engine/champion"
     shutil.copytree(SOURCE / "champion", engine, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(LOCK, CONTEXT / LOCK)
+    for compiled in list(CONTEXT.rglob("__pycache__")):  # of the code that was asked about itself
+        shutil.rmtree(compiled)
 
 
 def described(champion: Champion) -> dict[str, str]:
