@@ -316,12 +316,13 @@ def test_the_judge_is_lost_at_every_step_and_run_again(host: ProjectHost) -> Non
     ada = host.clone()
     pull = boosted(ada)
     run, head = training(host, pull), pull.head_sha
-    host.kill("judge", "score", "Score")
+    host.kill("judge", "publish", "Publish")
     end(host, run, better(ada))
     host.settle()
     assert wording(host, head) == "failure: Not judged: the judge broke: re-run it, see its log"
-    host.kill("judge", "publish", "Publish")
-    again(host, failed=False)
+    host.kill("judge", "score", "Score")
+    assert again(host, failed=False).job("publish").conclusion == "failure"
+    assert wording(host, head) == "failure: Not judged: the judge broke: re-run it, see its log"
     assert host.ledger() == []
     before = host.files("dvc-storage")
     host.kill("judge", "publish", "Publish", STORE)  # the ledger
