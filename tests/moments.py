@@ -10,7 +10,7 @@ from pathlib import Path
 from conftest import BakedProject
 from pull_requests import ProjectHost
 
-KEPT = ("issues", "statuses", "checks", "runs", "releases", "roles")  # of a repository
+KEPT = ("issues", "statuses", "checks", "runs", "releases", "roles", "activity")  # of a repository
 
 
 @dataclass

@@ -120,8 +120,15 @@ BELIEVED: dict[
     "verdict": ("verdict.json", {"merge": True}, {"merge": True}),
     "override": ("subject.json", {"policy": "override", "sha": "c" * 40}, {"commit": "c" * 40}),
     "promotion": ("promotion.json", {"commit": "c" * 40, "refusal": ""}, {"commit": "c" * 40}),
+    "rollback": ("promotion.json", {"commit": "c" * 40, "version": "v1.0.0"},
+                 {"commit": "c" * 40, "version": "v1.0.0"}),
+}  # fmt: skip
+CHALLENGER = {
+    "commit": "c" * 40,
+    "model": {"md5": NEW},
+    "data": DATA,
+    "predictions_sha256": "f" * 64,
 }
-CHALLENGER = {"model": {"md5": NEW}, "data": DATA, "predictions_sha256": "f" * 64}
 
 
 @dataclass
@@ -137,15 +144,19 @@ class Case:
 
     def believed(self) -> Path:
         """Publish the artifact, name it in the event where nothing else is named, and ask."""
+        self.leave({self.file: self.left})
+        return self.ask()
+
+    def leave(self, files: dict[str, Any]) -> None:
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w") as archive:
-            archive.writestr(self.file, json.dumps(self.left))
+            for file, left in files.items():
+                archive.writestr(file, json.dumps(left))
         name = "judged" if self.run.path == JUDGE else "verified"
         runs.add_artifact(self.host, self.run, name, content.getvalue())
         digest = hashlib.sha256(content.getvalue()).hexdigest()
         said = {"id": self.run.id, "attempt": 1, "artifact": digest}
         self.event.body["run"] = said | self.event.body.get("run", {})
-        return self.ask()
 
     def ask(self) -> Path:
         return confirm(self.api, self.event, "main")
@@ -173,9 +184,10 @@ def case(
         work.git("remote", "add", "origin", host.remote(home, host.token("ada")))
         work.push("main")
         monkeypatch.chdir(work.path)
+        path = PROMOTE if kind in ("promotion", "rollback") else JUDGE
         run = Run(
-            id=host.number(), number=1, path=PROMOTE if kind == "promotion" else JUDGE, name="",
-            event="workflow_run", head_sha=sha, head_branch="main", head_repository=home,
+            id=host.number(), number=1, path=path, name="",
+            event="push" if path == PROMOTE else "workflow_run", head_sha=sha, head_branch="main", head_repository=home,
             actor=host.user("ada"), triggering_actor=host.user("ada"),
         )  # fmt: skip
         home.runs.append(run)
@@ -192,8 +204,24 @@ def test_an_event_is_believed_that_its_run_left_the_same_of(case: Case) -> None:
 
 
 def test_promotion_may_judge_too(case: Case) -> None:
-    case.run.path = PROMOTE
+    case.run.path, case.run.event = PROMOTE, "push"
     assert case.believed()
+
+
+@pytest.mark.parametrize("case", ["override"], indirect=True)
+@pytest.mark.parametrize("name", ["", "commit", "model", "data", "predictions_sha256"])
+def test_an_override_is_for_the_verdict_that_it_was_asked_for(case: Case, name: str) -> None:
+    """The same word must not let another commit's verdict through."""
+    case.file = "verdict.json"
+    verdict = dict(CHALLENGER) | ({name: "e" * 32} if name else {})
+    judged = Event(2, "verdict", "2026-11-25T09:30:00Z", "key", None, {"challenger": verdict})
+    subject = {"subject.json": case.left, "verdict.json": {"challenger": CHALLENGER}}
+    case.leave(subject)
+    if name:
+        with pytest.raises(Doubt, match="asked for another model"):
+            confirm(case.api, case.event, "main", judged)
+    else:
+        assert confirm(case.api, case.event, "main", judged)
 
 
 def other_commit(case: Case) -> None:
@@ -213,6 +241,13 @@ FORGED: dict[str, tuple[str, Callable[[Case], Any], str]] = {
     "training": ("verdict", lambda it: setattr(it.run, "path", ".github/workflows/train.yml"),
                  "none of judge.yml or promote.yml on main"),
     "branch": ("verdict", lambda it: setattr(it.run, "head_branch", "try"), "none of judge.yml"),
+    "push": ("verdict", lambda it: setattr(it.run, "event", "push"), "none of judge.yml"),
+    "run": ("promotion", lambda it: setattr(it.run, "event", "workflow_run"), "none of promote"),
+    "other version": ("rollback", lambda it: it.left.update(version="v1.1.0"), "another model was"),
+    "no commit": ("rollback", lambda it: (it.left.pop("commit"), it.event.body.pop("commit")),
+                  "another model was"),
+    "judge puts back": ("rollback", lambda it: setattr(it.run, "path", JUDGE), "none of promote"),
+    "other challenger": ("verdict", another("commit"), "judged another model"),
     "pull request": ("verdict", lambda it: setattr(it.run, "event", "pull_request"), "none of"),
     "tag": ("verdict", other_commit, "none of judge.yml"),
     "nothing": ("verdict", lambda it: it.event.body.update(run={"artifact": None}),

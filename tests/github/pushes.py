@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from . import pulls, shapes
 from .bare import ZERO
 from .events import fire
-from .state import Repository
+from .state import Activity, Repository
 from .tokens import Token
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ def moving(github: "GitHub", repository: Repository, token: Token) -> Iterator[N
     branches = [name for name in after if name.startswith(SHOWN[0])]
     if branches and not any(name.startswith(SHOWN[0]) for name in before):
         make_default(repository, branches[0].removeprefix(SHOWN[0]))
+    for name, (old, new) in moved.items():
+        if name.startswith(SHOWN[0]):
+            note(github, repository, token, name, old, new)
     many = sum(name.startswith(SHOWN[1]) for name in moved) > TAGS
     for name, (old, new) in moved.items():
         if not (many and name.startswith(SHOWN[1])):
@@ -39,6 +42,33 @@ def moving(github: "GitHub", repository: Repository, token: Token) -> Iterator[N
     for name, (_, new) in moved.items():
         if name.startswith(SHOWN[0]):
             pulls.follow(github, repository, token, name.removeprefix(SHOWN[0]), new)
+
+
+def note(
+    github: "GitHub",
+    repository: Repository,
+    token: Token,
+    name: str,
+    old: str | None,
+    new: str | None,
+) -> None:
+    """Keep who moved a branch."""
+    if not old:
+        kind = "branch_creation"
+    elif not new:
+        kind = "branch_deletion"
+    else:
+        kind = "push" if repository.bare.contains(old, new) else "force_push"
+    repository.activity.append(
+        Activity(
+            id=github.number(),
+            ref=name,
+            before=old or ZERO,
+            after=new or ZERO,
+            kind=kind,
+            actor=token.actor,
+        )
+    )
 
 
 def shown(repository: Repository) -> dict[str, str]:

@@ -219,6 +219,19 @@ class Entry:
 
 
 @dataclass(kw_only=True)
+class Activity:
+    """A branch that moved, and who moved it."""
+
+    id: int
+    ref: str
+    before: str
+    after: str
+    kind: str
+    actor: User
+    time: datetime = field(default_factory=now)
+
+
+@dataclass(kw_only=True)
 class Environment:
     """A place that jobs name; its secrets are for who may enter."""
 
@@ -255,6 +268,7 @@ class Repository:
     releases: list[Release] = field(default_factory=list)
     rulesets: dict[int, dict[str, Any]] = field(default_factory=dict)
     protection: dict[str, dict[str, Any]] = field(default_factory=dict)
+    activity: list[Activity] = field(default_factory=list)
     queue: list[Entry] = field(default_factory=list)  # to merge, one after the other
     environments: dict[str, "Environment"] = field(default_factory=dict)
     codeowners_errors: list[dict[str, Any]] = field(default_factory=list)

@@ -1,6 +1,7 @@
 """The REST API, a file a subject; importing it registers every path."""
 
 from . import (
+    activity,
     checks,
     commits,
     contents,
@@ -18,6 +19,7 @@ from . import (
 )
 
 __all__ = [
+    "activity",
     "checks",
     "commits",
     "contents",

@@ -4,11 +4,12 @@ from .checks import check, status
 from .commits import commit, git_commit, pushed_commit, reference
 from .issues import comment, issue, label, pull, review
 from .releases import assets, release
-from .repositories import Shape, home, repository, time, user
+from .repositories import Shape, activity, home, repository, time, user
 from .runs import artifact, job, run, workflow, workflow_id
 
 __all__ = [
     "Shape",
+    "activity",
     "artifact",
     "assets",
     "check",

@@ -4,7 +4,7 @@ from base64 import b64encode
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ..state import Repository, User
+from ..state import Activity, Repository, User
 
 if TYPE_CHECKING:
     from ..service import GitHub
@@ -22,6 +22,19 @@ def node(kind: str, number: int) -> str:
 
 def home(github: "GitHub", where: Repository) -> str:
     return f"{github.api}/repos/{where.full_name}"
+
+
+def activity(github: "GitHub", which: Activity) -> Shape:
+    return {
+        "id": which.id,
+        "node_id": node("PSH", which.id),
+        "before": which.before,
+        "after": which.after,
+        "ref": which.ref,
+        "timestamp": time(which.time),
+        "activity_type": which.kind,
+        "actor": user(github, which.actor),
+    }
 
 
 def user(github: "GitHub", who: User) -> Shape:

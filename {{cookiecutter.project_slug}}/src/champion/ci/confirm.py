@@ -19,10 +19,16 @@ from champion.workspace.objects import sha256
 JUDGE = ".github/workflows/judge.yml"
 PROMOTE = ".github/workflows/promote.yml"
 LEFT = {JUDGE: "judged", PROMOTE: "verified"}  # the artifact with what each one found
-SAYS = {"verdict": (JUDGE, PROMOTE), "override": (JUDGE,), "promotion": (PROMOTE,)}
-STARTED_BY = ("workflow_run", "workflow_dispatch", "push")
+SAYS = {
+    "verdict": (JUDGE, PROMOTE), "override": (JUDGE,), "promotion": (PROMOTE,), "rollback": (PROMOTE,),
+}  # fmt: skip
+STARTED_BY = {JUDGE: ("workflow_run", "workflow_dispatch"), PROMOTE: ("push", "workflow_dispatch")}
 SEEN = Path(".champion/seen")
-CHALLENGER = ("model", "data", "predictions_sha256")
+SAME = {  # what an event says as what its run left does
+    "verdict": ("commit", "model", "data", "predictions_sha256"),  # of the challenger
+    "promotion": ("commit", "model", "data"),
+    "rollback": ("commit", "version"),
+}
 
 
 class Doubt(Exception):
@@ -33,12 +39,13 @@ class Expired(Doubt):
     """Its run is right, and what that left is not there any more."""
 
 
-def confirm(api: Api, event: Event, base: str) -> Path:
+def confirm(api: Api, event: Event, base: str, verdict: Event | None = None) -> Path:
     """Check an event against its run.
 
     Parameters
     ----------
     base : the default branch; what is checked out is its tip.
+    verdict : that an override is about.
 
     Returns
     -------
@@ -49,23 +56,29 @@ def confirm(api: Api, event: Event, base: str) -> Path:
     Doubt, Expired : it does not say the same.
     """
     folder = left(api, event, base)
+    judged = read(folder, VERDICT)
     if event.kind == "verdict":
-        said = read(folder, VERDICT)
-        its, claimed = (it.get("challenger") or {} for it in (said, event.body))
-        if any(its.get(name) != claimed.get(name) for name in CHALLENGER):
+        if differs(event.kind, judged.get("challenger"), event.body.get("challenger")):
             raise Doubt("the judge judged another model")
-        if event.body["merge"] and not said.get("merge"):
+        if event.body["merge"] and not judged.get("merge"):
             raise Doubt("the judge said no")
     elif event.kind == "override":
-        said = read(folder, SUBJECT)
-        if said.get("policy") != "override" or said.get("sha") != event.body["commit"]:
+        asked = read(folder, SUBJECT)
+        if asked.get("policy") != "override" or asked.get("sha") != event.body["commit"]:
             raise Doubt("nobody asked for it")
+        if verdict and differs("verdict", judged.get("challenger"), verdict.body["challenger"]):
+            raise Doubt("it was asked for another model")
     else:
-        said = read(folder, PROMOTION)
-        names = ("commit", "model", "data")
-        if said.get("refusal") or any(said.get(it) != event.body.get(it) for it in names):
+        found = read(folder, PROMOTION)
+        if found.get("refusal") or differs(event.kind, found, event.body):
             raise Doubt("another model was verified")
     return folder
+
+
+def differs(kind: str, found: dict[str, Any] | None, claimed: dict[str, Any] | None) -> bool:
+    """Whether an event claims something else than its run found."""
+    one, other = found or {}, claimed or {}
+    return any(one.get(name) is None or one[name] != other.get(name) for name in SAME[kind])
 
 
 def left(api: Api, event: Event, base: str) -> Path:
@@ -78,8 +91,8 @@ def left(api: Api, event: Event, base: str) -> Path:
     path = run["path"].partition("@")[0]
     # A tag may be called as the branch is: then the commit tells.
     ours = not attempt("merge-base", "--is-ancestor", run["head_sha"], "HEAD").returncode
-    here = ours and run["head_branch"] == base and run["event"] in STARTED_BY
-    if path not in SAYS[event.kind] or not here:
+    here = ours and run["head_branch"] == base
+    if path not in SAYS[event.kind] or not here or run["event"] not in STARTED_BY[path]:
         may = " or ".join(Path(it).name for it in SAYS[event.kind])
         raise Doubt(f"run {number} is none of {may} on {base}")
     digest = str(named.get("artifact") or "").removeprefix("sha256:")
@@ -137,11 +150,14 @@ def read(folder: Path, place: Path) -> dict[str, Any]:
 
 
 def succeeded(api: Api, event: Event) -> bool:
-    """Whether a promotion's run was started for that very commit and did promote.
+    """Whether a promotion's run was started for that very commit, a rollback's by a person, and
+    whether it did promote.
 
     For when what it left has expired: nobody can write that either.
     """
     run = run_of(api, event)
     jobs = api.pages(f"actions/runs/{run['id']}/jobs", "jobs", filter="all")  # of every attempt
     done = any(it["name"] == "promote" and it["conclusion"] == "success" for it in jobs)
+    if event.kind == "rollback":
+        return done and run["event"] == "workflow_dispatch"
     return bool(done and run["head_sha"] == event.body["commit"])

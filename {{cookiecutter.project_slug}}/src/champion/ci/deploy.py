@@ -10,6 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from champion.ci import production
 from champion.ci.api import Api, NotFound
 from champion.ci.outputs import write_output, write_summary
 from champion.deploy import cluster, image, smoke
@@ -33,9 +34,9 @@ def start(api: Api, commit: str) -> None:
         api.post("actions/workflows/deploy.yml/dispatches", body)
 
 
-def live() -> Champion:
-    """The version in production."""
-    champion = find()
+def live(api: Api | None = None) -> Champion:
+    """The version in production; with the API, if that is confirmed."""
+    champion = production.confirmed(api, ledger.current()) if api else find()
     if not champion or not champion.version:
         raise Refusal("no version is in production yet: promote.yml puts one there.")
     return champion
@@ -46,7 +47,7 @@ def live() -> Champion:
 
 def package(api: Api) -> int:
     """Step `package`: what the image is made of; whether it is there already."""
-    champion = live()
+    champion = live(api)
     name = f"{REGISTRY}/{api.name.lower()}:{champion.version}"
     image.assemble(champion)
     source = f"{os.environ['GITHUB_SERVER_URL']}/{api.name}"
@@ -131,7 +132,7 @@ def sbom(api: Api) -> int:
 
 def deploy(api: Api) -> int:
     """Step `deploy`: staging, then production; where one answers wrongly, the version before."""
-    champion, version = live(), os.environ["VERSION"]
+    champion, version = live(api), os.environ["VERSION"]
     if champion.version != version:
         print(f"{champion.version} is in production by now: its own run deploys it")
         return 0

@@ -1,33 +1,78 @@
 """Who may say yes to a change of how models are judged. Standard library only."""
 
+from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from champion.ci.api import Api, NotFound
+from champion.errors import Refusal
+from champion.judge.paths import OWNED, matching
+from champion.workspace.git import attempt, changed, git, touched
 
 CODEOWNERS = Path(".github/CODEOWNERS")
 OWNING = ("admin", "maintain")  # roles
+OWNER = "an owner (who administers this, or is named in CODEOWNERS)"
+TIP = "HEAD"  # the default branch's: the judge runs on it
+ADOPTED = "adopted/"  # branches with a stranger's commits, pushed by whoever brought them here
 
 
-def agreed(api: Api, pull: dict[str, Any], paths: list[str]) -> bool:
-    """Whether an owner of the paths wrote a pull request, or approved its newest commit."""
-    if is_owner(api, pull["user"]["login"], paths):
-        return True
+def agreed(api: Api, pull: dict[str, Any], sha: str, branch: str, paths: list[str]) -> bool:
+    """Whether an owner of the paths pushed or approved what is changed in them.
+
+    That may be an earlier commit of the branch, if none of those since touches such a path. Who
+    wrote a commit or opened the pull request says nothing: anybody can name, or push to, another.
+
+    Parameters
+    ----------
+    branch : of this repository; empty of a fork's.
+    """
+    words = [*approved(api, pull), *pushed(api, branch)]
+    stand = {commit for commit in {it for _, it in words} if covers(commit, sha, paths)}
+    people = {login for login, commit in words if commit in stand}
+    return any(is_owner(api, login, paths) for login in sorted(people))
+
+
+def covers(commit: str, sha: str, paths: list[str]) -> bool:
+    """Whether all that a head changes in the paths was in an earlier commit of it already."""
+    if attempt("merge-base", "--is-ancestor", commit, sha).returncode:
+        return False
+    forked = git("merge-base", commit, TIP)
+    seen = {*touched(commit, TIP), *changed(forked, commit)}
+    return seen.issuperset(paths) and not matching(touched(sha, commit, TIP), OWNED)
+
+
+def approved(api: Api, pull: dict[str, Any]) -> list[tuple[str, str]]:
+    """Who approves which commit."""
     latest: dict[str, Any] = {}
     for review in api.pages(f"pulls/{pull['number']}/reviews"):
         if review["user"] and review["state"] in ("APPROVED", "CHANGES_REQUESTED", "DISMISSED"):
             latest[review["user"]["login"]] = review
-    return any(
-        review["state"] == "APPROVED"
-        and review["commit_id"] == pull["head"]["sha"]
-        and is_owner(api, login, paths)
+    return [
+        (login, review["commit_id"])
         for login, review in latest.items()
-    )
+        if review["state"] == "APPROVED"
+    ]
+
+
+def pushed(api: Api, branch: str) -> Iterator[tuple[str, str]]:
+    """Who pushed which commit to a branch, as GitHub saw it."""
+    if not branch or branch.startswith(ADOPTED):
+        return
+    try:
+        moves = api.get("activity", ref=f"refs/heads/{branch}", per_page=100)
+    except Refusal:  # an approval tells as well
+        return
+    for move in moves:
+        if move["actor"]:
+            yield move["actor"]["login"], move["after"]
 
 
 def is_owner(api: Api, login: str, paths: list[str]) -> bool:
-    """Whether somebody administers the repository, or CODEOWNERS names them for all the paths."""
+    """Whether somebody administers the repository, or CODEOWNERS names them for all the paths.
+
+    A team's members cannot be asked for with a workflow's token: name the people as well.
+    """
     try:
         role = api.get(f"collaborators/{login}/permission")
     except NotFound:

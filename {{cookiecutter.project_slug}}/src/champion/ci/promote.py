@@ -14,7 +14,6 @@ from champion.ci import deploy, record, revert, standing
 from champion.ci.api import Api, NotFound
 from champion.ci.judged import PROMOTION, VERDICT
 from champion.ci.outputs import write_output, write_summary
-from champion.ci.subject import changed
 from champion.ci.verify import Promotion
 from champion.errors import Refusal
 from champion.judge import ledger, report
@@ -24,7 +23,7 @@ from champion.judge.paths import shaping
 from champion.judge.verdict_file import read
 from champion.project import MODEL
 from champion.workspace import environment, objects
-from champion.workspace.git import attempt, git, resolve, show
+from champion.workspace.git import attempt, changed, git, resolve, show
 
 RELEASE = Path(".champion/release")
 
@@ -94,9 +93,14 @@ def put_back(api: Api, it: Promotion) -> None:
     """Make an earlier version the champion again, and propose that the branch follows."""
     reign = standing.reigns(ledger.current())[-1]
     event = reign
-    if reign.body["version"] != it.version:
+    if reign.body["version"] != it.version or it.renew:
         reason = os.environ.get("REASON", "").strip() or "no reason was given"
-        body = {"version": it.version, "reason": reason[:400], "run": record.this_run()}
+        body = {
+            "version": it.version,
+            "commit": it.commit,
+            "reason": reason[:400],
+            "run": record.this_run(),
+        }
         key = f"rollback/{it.version}/{reign.number}"
         event = ledger.append("rollback", key, lambda _: Entry(body), os.environ["GITHUB_ACTOR"])
     into_production(it.version, it.commit, event)

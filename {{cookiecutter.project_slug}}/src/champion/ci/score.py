@@ -15,7 +15,7 @@ from champion.ci import lock
 from champion.ci.artifact import FOLDER, take_objects
 from champion.ci.judged import ADOPTED, JUDGED, PROBLEM, SKETCH, SUBJECT, VERDICT
 from champion.ci.lock import Lock
-from champion.ci.subject import Subject, changed
+from champion.ci.subject import Subject
 from champion.errors import Refusal
 from champion.judge import budget, claims, compare, paths
 from champion.judge.challenge import (
@@ -32,16 +32,16 @@ from champion.judge.context import about, add_comparison
 from champion.judge.evidence import Invalid
 from champion.settings import GATE, Settings
 from champion.workspace import branch, objects, remote
-from champion.workspace.git import git, show
+from champion.workspace.git import changed, git, show
 
 
 def score() -> int:
     """Step `score`."""
     subject = Subject.of_job()
     assert subject is not None
-    for folder in (JUDGED, ADOPTED):
-        shutil.rmtree(folder, ignore_errors=True)
-    JUDGED.mkdir(parents=True)
+    if PROBLEM.exists():  # the champion's code must not be run
+        return 0
+    shutil.rmtree(ADOPTED, ignore_errors=True)
     SUBJECT.write_text(os.environ["SUBJECT"], encoding="utf-8")  # an override is confirmed by it
     try:
         file = verdict(subject)

@@ -9,7 +9,7 @@ ALONE = {
 }  # fmt: skip
 ASKING = {  # the API, which they get as their argument
     "begin": "publish", "find": "subject", "publish": "publish", "comment": "comment",
-    "settle": "publish", "look": "subject", "verify": "verify", "promote": "promote",
+    "settle": "publish", "champion": "production", "look": "subject", "verify": "verify", "promote": "promote",
     "wake": "wake", "package": "deploy", "sbom": "deploy", "deploy": "deploy",
 }  # fmt: skip
 

@@ -20,7 +20,7 @@ from champion.judge import claims
 from champion.judge.paths import OWNED, matching, policy, shaping, trains
 from champion.workspace import remote
 from champion.workspace.environment import typed
-from champion.workspace.git import git, resolve, show
+from champion.workspace.git import changed, git, resolve, show, touched
 
 TRAIN = ".github/workflows/train.yml"
 ENDED = {
@@ -35,6 +35,7 @@ MODEL = re.compile(
     r"^    - path: model\.skops\n +hash: md5\n +md5: '?([0-9a-f]{32})'?$", re.MULTILINE
 )
 PRODUCTION = "refs/tags/model#production#*"
+GATE = "gate.yaml"
 PENDING = "promotion pending"
 NO_REACH = "No change: nothing that reaches the model"
 BACK = "No change: back to what is in production"
@@ -187,8 +188,8 @@ def by_hand(api: Api, event: dict[str, Any]) -> Subject:
         subject.policy, subject.reason = wanted, reason[:400]
     if wanted == "override":
         for who in {subject.by, os.environ["GITHUB_ACTOR"]}:
-            if not owners.is_owner(api, who, list(OWNED)):
-                raise Refusal(f"{who} is no owner of gate.yaml (CODEOWNERS), who may override.", 1)
+            if not owners.is_owner(api, who, [GATE]):
+                raise Refusal(f"{who} may not override: {owners.OWNER} of {GATE} may.", 1)
     return examined(api, pull, subject, latest["conclusion"] == "success")
 
 
@@ -213,11 +214,15 @@ def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> 
             f"the default branch has moved on: update the branch ({typed('update')})"
         )
     paths = changed(tip, subject.sha)
-    owned = matching(paths, OWNED)
-    if owned and subject.policy != "override" and not owners.agreed(api, pull, owned):
+    owned = matching({*paths, *touched(subject.sha, tip)}, OWNED)
+    if (
+        owned
+        and subject.policy != "override"
+        and not owners.agreed(api, pull, subject.sha, subject.branch, owned)
+    ):
         subject.holds.append(
-            "It changes how models are judged or run: an owner (CODEOWNERS) has to approve it, then "
-            "re-run judge."
+            f"It changes how models are judged or run: {owners.OWNER} has to approve it; then re-run "
+            "judge."
         )
     if not trains(paths):
         return unchanged(subject, passed)
@@ -262,12 +267,6 @@ def unchanged(subject: Subject, passed: bool, text: str = NO_REACH) -> Subject:
     if subject.holds:
         return subject.settle(subject.holds[0])
     return subject.settle(text, "success")
-
-
-def changed(before: str, after: str) -> list[str]:
-    """The paths that differ between two commits."""
-    listed = git("diff", "--name-only", "--no-renames", "-z", before, after)
-    return sorted(filter(None, listed.split("\0")))
 
 
 def pending() -> str:

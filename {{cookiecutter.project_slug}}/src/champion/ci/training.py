@@ -11,7 +11,7 @@ from pathlib import Path
 from champion.ci.outputs import write_output
 from champion.errors import Refusal
 from champion.judge.paths import PROSE, matching, trains
-from champion.workspace.git import git, resolve
+from champion.workspace.git import changed, git, resolve
 
 PACKED = Path(".champion/packed")
 
@@ -26,8 +26,6 @@ def plan() -> int:
 
     Runs before anything is installed.
     """
-    from champion.ci.subject import changed
-
     quiet = ("--quiet", "--no-tags", "--filter=blob:none")
     git("fetch", *quiet, "origin", f"+refs/heads/{os.environ['BASE']}:{tip()}")
     paths = changed(tip(), "HEAD")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from champion.ci import lock, standing
+from champion.ci import lock, owners, production, standing
 from champion.ci.api import Api
 from champion.ci.artifact import take_objects
 from champion.ci.confirm import Doubt, Expired, confirm, succeeded
@@ -25,11 +25,10 @@ from champion.ci.judged import JUDGED, OBJECTS, PROMOTION, SKETCH, VERDICT
 from champion.ci.lock import Lock
 from champion.ci.outputs import write_output, write_summary
 from champion.ci.standing import Proof
-from champion.ci.subject import changed
 from champion.errors import Refusal
 from champion.judge import budget, compare, evidence, ledger, paths
 from champion.judge.challenge import EVIDENCE, Challenger, decide, prepare
-from champion.judge.champion import Champion, find, read_yaml
+from champion.judge.champion import Champion, read_yaml
 from champion.judge.commit import run_commit
 from champion.judge.context import about, add_comparison, seconds
 from champion.judge.ledger import Ledger
@@ -38,7 +37,7 @@ from champion.markdown import prose
 from champion.project import RAW, REPORTS
 from champion.settings import GATE, Settings
 from champion.workspace import branch, objects, remote
-from champion.workspace.git import git, resolve, show
+from champion.workspace.git import changed, git, resolve, show
 from champion.workspace.repro import repro
 
 CLOSE = 1e-9  # by which a prediction may differ from the judged one
@@ -63,6 +62,7 @@ class Promotion:
     verdict : the number of its event; 0: it is recorded first, from `judged`.
     bump : the part of the version that goes up: major, minor or patch.
     version : that is put back; else empty.
+    renew : it is in production, and what says so is not believed (any more): it is said again.
     refusal : why it does not go live; then the rest is as far as it is known.
     """
 
@@ -72,6 +72,7 @@ class Promotion:
     verdict: int = 0
     bump: str = ""
     version: str = ""
+    renew: bool = False
     refusal: str = ""
 
 
@@ -116,7 +117,7 @@ def promoted(api: Api, held: Ledger, it: Promotion) -> bool:
     it.model, it.data = made.model, lock.pointed("HEAD")
     if made.deps.get(RAW.as_posix()) != it.data:
         raise Unfit("dvc.lock is of other data than data/raw.dvc names: reproduce and merge that.")
-    champion = tagged()
+    champion = in_production(api, held)
     first = not champion and not standing.promotions(held)
     found = search(api, standing.proofs(held, it.model, it.data))
     if not found.proof:
@@ -142,9 +143,17 @@ def promoted(api: Api, held: Ledger, it: Promotion) -> bool:
     return True
 
 
-def tagged() -> Champion | None:
-    """The champion in production."""
-    champion = find()
+def in_production(api: Api, held: Ledger) -> Champion | None:
+    """The champion, if one was promoted.
+
+    Raises
+    ------
+    Refusal : it is not confirmed.
+    """
+    try:
+        champion = production.confirmed(api, held, unfinished=True)
+    except Refusal as refusal:
+        raise Refusal(told(str(refusal)), code=1) from refusal
     return champion if champion and champion.version else None
 
 
@@ -155,7 +164,7 @@ def search(api: Api, proofs: list[Proof]) -> Search:
         try:
             found.left = confirm(api, proof.verdict, os.environ["BASE"])
             if proof.override:
-                confirm(api, proof.override, os.environ["BASE"])
+                confirm(api, proof.override, os.environ["BASE"], proof.verdict)
             found.proof = proof
             break
         except Doubt as doubt:
@@ -310,7 +319,7 @@ def put_back(api: Api, held: Ledger, it: Promotion) -> bool:
                 try:
                     confirm(api, event, os.environ["BASE"])
                 except Expired:
-                    if not succeeded(api, event):
+                    if not succeeded(api, event) and not asked_by_owner(api):
                         raise
                 break
             except Doubt as doubt:
@@ -321,12 +330,19 @@ def put_back(api: Api, held: Ledger, it: Promotion) -> bool:
             told([*doubts, f"{it.version[:40]} was never promoted; there is {there}."][0])
         )
     it.commit = event.body["commit"]
+    it.renew = not production.is_believed(api, held, standing.reigns(held)[-1])
     if resolve(f"refs/tags/model@{it.version}") != it.commit:
         raise Refusal(told(f"the tag model@{it.version} was moved from {it.commit[:10]}."))
     made = lock.parsed(show(it.commit, "dvc.lock"))
     it.model, it.data = made.model, lock.pointed(it.commit)
     predict_again(it.commit, made, it.data)
     return True
+
+
+def asked_by_owner(api: Api) -> bool:
+    """Whether an owner started this: their word stands where nothing else tells any more."""
+    people = {os.environ["GITHUB_ACTOR"], os.environ["GITHUB_TRIGGERING_ACTOR"]}
+    return all(owners.is_owner(api, who, [GATE.name]) for who in people)
 
 
 def told(text: str) -> str:

@@ -14,8 +14,9 @@ HARMLESS = ("*.md", "LICENSE", "docs/*", "deploy/*", "tests/*", "notebooks/*", "
             "src/champion/workspace/*")  # fmt: skip
 READ_BY_DVC = re.compile(r"\.dvc$|(^|/)(dvc\.yaml|dvc\.lock|\.dvcignore)$")  # in every folder
 PROSE = ("*.md", "LICENSE", "docs/*")  # no test reads these
-# A change of these needs the owner: they say how models are judged. See .github/CODEOWNERS.
-OWNED = ("gate.yaml", "src/*/schema.py", "src/champion/*", ".github/*", "Makefile")
+# A change of these needs the owner: once merged they say how models are judged, or run with the
+# judge's rights. See .github/CODEOWNERS.
+OWNED = ("gate.yaml", "src/*/schema.py", "src/champion/*", ".github/*", "Makefile", *LOCKED)
 
 
 def matching(paths: Iterable[str], patterns: tuple[str, ...]) -> list[str]:

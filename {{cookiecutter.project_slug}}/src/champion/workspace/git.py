@@ -88,6 +88,30 @@ def show(commit: str, path: str) -> str:
     return "" if done.returncode else done.stdout
 
 
+def changed(before: str, after: str) -> list[str]:
+    """The paths that differ between two commits."""
+    listed = git("diff", "--name-only", "--no-renames", "-z", before, after)
+    return sorted(filter(None, listed.split("\0")))
+
+
+def touched(commit: str, *without: str) -> list[str]:
+    """The paths that a commit's history changed, also where a later commit took that back.
+
+    Parameters
+    ----------
+    without : commits whose own history does not count.
+    """
+    options = (
+        "--format=",
+        "--name-only",
+        "--no-renames",
+        "-c",
+        "-z",
+    )  # -c: what a merge itself did
+    listed = git("log", *options, commit, *(f"^{it}" for it in without))
+    return sorted(set(filter(None, listed.split("\0"))))
+
+
 def config(key: str) -> str:
     """One setting of Git; empty if it is not set."""
     return attempt("config", "--get", key).stdout.strip()
