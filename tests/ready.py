@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import zipfile
 from dataclasses import dataclass, field
 
@@ -11,9 +12,10 @@ from ruamel.yaml import YAML
 from conftest import BakedProject
 from github import PullRequest, runs
 from github.state import Run
-from pull_requests import ProjectHost
+from pull_requests import Person, ProjectHost
 
 TRAIN = ".github/workflows/train.yml"
+PROMOTE = ".github/workflows/promote.yml"
 
 
 def md5(content: bytes) -> str:
@@ -123,3 +125,32 @@ def end(
             content = left if isinstance(left, bytes) else left.zipped()
             runs.add_artifact(host.github, run, "train", content)
         runs.finish_run(host.github, host.home, run, conclusion)
+
+
+def promoted(host: ProjectHost, by: Person, version: str, commit: str, stage: int) -> None:
+    """Let promote.yml have made a commit that version: its run, what it left, the ledger, the tags."""
+    home, data = host.home, "d" * 32
+    named = {"commit": commit, "model": hashlib.md5(commit.encode()).hexdigest(), "data": data}
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("promotion.json", json.dumps(named))
+    run = Run(
+        id=host.github.number(), number=1, path=PROMOTE, name="promote", event="push",
+        head_sha=home.bare.git("rev-parse", "main"), head_branch="main", head_repository=home,
+        actor=home.owner, triggering_actor=home.owner,
+    )  # fmt: skip
+    home.runs.append(run)
+    runs.add_artifact(host.github, run, "verified", content.getvalue())
+    digest = hashlib.sha256(content.getvalue()).hexdigest()
+    verdict = {"verdict": "better", "merge": True, "metric": None, "budget": None}
+    number = len(host.ledger()) + 1
+    for kind, body in (
+        ("verdict", {**verdict, "challenger": {"data": data}}),
+        ("promotion", {**named, "version": version, "verdict": number,
+                       "run": {"id": run.id, "attempt": 1, "artifact": digest}}),
+    ):  # fmt: skip
+        by.write(".champion/event.json", json.dumps(body))
+        key = f"{kind}/{version}"
+        by.champion("ledger", "append", kind, "--key", key, "--body", ".champion/event.json")
+    for name in (f"model@{version}", f"model#production#{stage}"):
+        home.bare.point(f"refs/tags/{name}", commit)

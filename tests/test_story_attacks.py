@@ -16,7 +16,10 @@ from github import PullRequest
 from pull_requests import Person, ProjectHost, members, new_host, published
 from ready import Evidence, answers, as_parquet, evidence, said, trained
 
-HELD = "It changes how models are judged or run: an owner (CODEOWNERS) has to approve it, then re-run judge."
+HELD = (
+    "It changes how models are judged or run: an owner (who administers this, or is named in "
+    "CODEOWNERS) has to approve it; then re-run judge."
+)
 
 
 @pytest.fixture

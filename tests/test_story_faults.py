@@ -12,7 +12,7 @@ from actions.result import Run
 from conftest import Bake
 from github import PullRequest, runs, state
 from pull_requests import Person, ProjectHost, new_host, published
-from ready import Evidence, answers, end, evidence, said, trained, training
+from ready import Evidence, answers, end, evidence, promoted, said, trained, training
 
 STORE = "POST .*git-receive-pack"
 STATUS = "POST .*/statuses/"
@@ -182,8 +182,7 @@ def test_main_moves_while_a_branch_is_judged(host: ProjectHost) -> None:
     host.ask("POST /rulesets", body=json.loads(host.show("main", ".github/rulesets/solo.json")))
     ada, bare = host.clone(), host.home.bare
     main = bare.git("rev-parse", "main")
-    for name in ("model@v1.0.0", "model#production#1"):
-        bare.point(f"refs/tags/{name}", main)
+    promoted(host, ada, "v1.0.0", main, 1)
     pull = boosted(ada)
     run, left = training(host, pull), better(ada)
     later = bare.commit_tree(bare.git("rev-parse", "main^{tree}"), [main], "Meanwhile")
@@ -198,7 +197,7 @@ def test_main_moves_while_a_branch_is_judged(host: ProjectHost) -> None:
     assert wording(host, pull).startswith("success: Better")
     assert host.button(pull) == "clean"
     assert looks(host) == [1]
-    assert len(host.ledger()) == 2
+    assert len(host.ledger()) == 4
 
 
 def test_the_real_training_is_stopped_lost_and_broken(host: ProjectHost) -> None:

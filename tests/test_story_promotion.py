@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
@@ -361,3 +362,53 @@ def test_a_version_is_put_back_and_forward_again(
     assert not issues(host)
     assert "never promoted; there is" in host.run("promote").summary
     assert len(held) == 1
+
+
+TRAP = "import pathlib\npathlib.Path(r'{}').touch()\n"
+
+
+def forge_tag(host: ProjectHost, name: str, trap: Path) -> str:
+    """Bob, who may write, tags a commit of his that leaves a mark where it is run."""
+    bob = newest(host, "bob")
+    for path in bob.package.glob("*.py"):
+        path.write_text(TRAP.format(trap) + path.read_text(), encoding="utf-8")
+    sha = bob.commit("mine")
+    bob.git("tag", "--annotate", "--message", "mine", name)
+    bob.git("push", "--quiet", "--no-verify", "origin", f"refs/tags/{name}")
+    return sha
+
+
+def forge_event(host: ProjectHost, sha: str) -> None:
+    """He writes into the ledger, too, that the last run of promote did this."""
+    bob = host.folder / "clone-bob"
+    last = events(host, "promotion")[-1]
+    body = {**last, "version": "v1.2.0", "commit": sha}
+    (bob / "event.json").write_text(json.dumps(body), encoding="utf-8")
+    project = BakedProject(bob, {}, "")
+    project.champion("ledger", "append", "promotion", "--key", "forged", "--body", "event.json")
+
+
+def test_a_tag_that_somebody_pushed_puts_nothing_into_production(begin: Begin) -> None:
+    host = begin("second")
+    trap = host.folder / "ran"
+    ada = newest(host)
+    ada.edit("params.yaml", model={"boosted": {"max_iter": 31}})
+    pull = ada.open("next")
+    sha = forge_tag(host, "model#production#9", trap)
+    trained(host, pull, evidence(ada, 0.5 * (said(ada) + answers(ada))))
+    host.settle()
+    told = f"Not judged: the tags say that {sha[:10]} is in production, and the ledger's last confirmed"
+    assert told in str(host.gate(pull).description)
+    forge_event(host, sha)
+    again = host.rerun(host.run("judge"))
+    host.settle()
+    assert told in str(host.gate(pull).description)
+    assert "another model was verified" in host.run("judge").log
+    assert len(events(host, "verdict")) == 2
+    host.dispatch("promote.yml", version="v1.1.0", reason="somebody pushed a tag")
+    host.settle()
+    assert live(host) == V2, host.run("promote").log
+    host.rerun(again)
+    host.settle()
+    assert host.gate(pull).state == "success", host.run("judge").log
+    assert not trap.exists(), "what nobody judged was run"

@@ -15,7 +15,7 @@ from conftest import Bake
 from github import PullRequest
 from github.bare import Bare
 from pull_requests import Person, ProjectHost, new_host, published
-from ready import answers, evidence, said, trained
+from ready import answers, evidence, promoted, said, trained
 
 NO_CHANGE = "success: No change: nothing that reaches the model"
 MODEL = re.compile(r"(path: model\.skops\n +hash: md5\n +md5: )(\w{32})")
@@ -120,17 +120,19 @@ def test_the_queue_merges_what_was_judged_against_the_champion_of_now(host: Proj
     )
     bare.point("refs/heads/main", main)
 
-    tag(host, main, "model@v1.0.0")
-    tag(host, another_model(bare, main), "model@v0.9.0", "model#production#1")
+    tag(host, main, "model@v1.0.0", "model#production#1")
+    assert "no confirmed promotion of the ledger put it there" in try_out(host, model)
+    promoted(host, bob, "v1.1.0", another_model(bare, main), 2)
     assert try_out(host, model) == (
         "failure: Not judged: the champion has changed since: update the branch, then queue it "
         "again"
     )
-    tag(host, another_model(bare, main, "b" * 32), "model#production#1")
     bare.point("refs/tags/model@v1.0.0", None)
+    bare.point("refs/tags/model#production#1", None)
     assert try_out(host, model).startswith("failure: Not judged: promotion pending: the merged")
-    for name in ("model@v0.9.0", "model#production#1"):
+    for name in ("model@v1.1.0", "model#production#2"):
         bare.point(f"refs/tags/{name}", None)
+    bare.point("refs/heads/ledger", "ledger~2")
     assert model.state == "open"
     assert len(host.comments(model)) == 1
 
@@ -177,19 +179,19 @@ def test_a_merged_model_waits_for_its_promotion(host: ProjectHost) -> None:
     main = bare.git("rev-parse", "main")
     found = MODEL.search(host.show("main", "dvc.lock"))
     assert found
-    tag(host, another_model(bare, main), "model@v1.0.0", "model#production#1")
+    promoted(host, bob, "v1.0.0", another_model(bare, main), 1)
     model = better(bob, host)
     assert wording(host, model) == (
         f"failure: Not judged: promotion pending: the merged model {found[2][:10]} is not in "
         "production yet"
     )
-    assert host.ledger() == []
+    assert len(host.ledger()) == 2
     bob.main()
     assert wording(host, documents(bob, host)) == NO_CHANGE
-    tag(host, main, "model@v1.1.0", "model#production#2")
+    promoted(host, bob, "v1.1.0", main, 2)
     host.dispatch("judge.yml", pull_request=str(model.number))
     host.settle()
     assert wording(host, model).startswith("success: Better")
-    assert host.ledger()[0]["body"]["champion"] == {"version": "v1.1.0", "commit": main}
+    assert host.ledger()[-1]["body"]["champion"] == {"version": "v1.1.0", "commit": main}
     (comment,) = host.comments(model)
     assert "Merge allowed" in comment

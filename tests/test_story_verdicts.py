@@ -288,7 +288,9 @@ def test_an_owner_overrides_the_judge(host: ProjectHost) -> None:
     ask = {"pull_request": str(pull.number), "policy": "override", "reason": "The law says so"}
     host.dispatch("judge.yml", "bob", **ask)
     host.settle()
-    assert "bob is no owner of gate.yaml (CODEOWNERS), who may override" in host.run("judge").log
+    assert (
+        "bob may not override: an owner (who administers this, or is named" in host.run("judge").log
+    )
     assert stands(host, pull).startswith("failure: Worse")
     host.dispatch("judge.yml", "ada", **ask)
     host.settle()
@@ -324,8 +326,8 @@ def test_a_change_of_the_schema_needs_its_owner(host: ProjectHost) -> None:
     pull = bob.open("schema")
     told = judged(host, pull, better(bob))
     assert told == (
-        "failure: It changes how models are judged or run: an owner (CODEOWNERS) has to approve it, "
-        "then re-run judge."
+        "failure: It changes how models are judged or run: an owner (who administers this, or is "
+        "named in CODEOWNERS) has to approve it; then re-run judge."
     )
     text = comment(host, pull)
     assert "⚠️ **Changes how models are judged or run**, for an owner to review: `src/" in text

@@ -41,7 +41,9 @@ def score() -> int:
     assert subject is not None
     if PROBLEM.exists():  # the champion's code must not be run
         return 0
-    shutil.rmtree(ADOPTED, ignore_errors=True)
+    for folder in (JUDGED, ADOPTED):
+        shutil.rmtree(folder, ignore_errors=True)
+    JUDGED.mkdir(parents=True)
     SUBJECT.write_text(os.environ["SUBJECT"], encoding="utf-8")  # an override is confirmed by it
     try:
         file = verdict(subject)

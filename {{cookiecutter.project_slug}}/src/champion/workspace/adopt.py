@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from champion.errors import Refusal, shown
-from champion.judge.paths import matching
+from champion.judge.paths import OWNED, matching
 from champion.workspace import branch, fork, gh, orphan, remote
 from champion.workspace.environment import typed
 from champion.workspace.gh import Hub, quoted
@@ -13,7 +13,7 @@ from champion.workspace.git import git, heads, resolve
 
 PURPOSE = "bring the pull request into a branch of this repository"
 WORKFLOWS = (".github/*",)
-JUDGING = ("gate.yaml", "src/champion/*")
+JUDGING = tuple(pattern for pattern in OWNED if pattern not in WORKFLOWS)
 PASSIVE = ("*.md", "docs/*", "data/*", "reports/*", "params.yaml", "dvc.lock", "LICENSE")
 MOST_NAMED = 6  # of the files of one kind
 
@@ -85,7 +85,10 @@ def told(paths: list[str]) -> list[str]:
     code = set(paths) - {*workflows, *judging, *matching(paths, PASSIVE)}
     kinds = [
         (workflows, "a branch's workflow may write to this repository and read its secrets"),
-        (judging, "the judge ignores that until it is merged"),
+        (
+            judging,
+            "the judge ignores that until it is merged, for which an owner has to approve it",
+        ),
         (sorted(code), "training runs that, where the data can be read"),
     ]
     found = [f"It changes {listed(names)}: {what}" for names, what in kinds if names]
