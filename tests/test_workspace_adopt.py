@@ -115,7 +115,9 @@ def test_it_says_what_a_strangers_change_may_do(adoption: Adoption) -> None:
     assert adoption.adopt("--confirm", "yes") == 0, adoption.desk.said
     lines = adoption.desk.said.splitlines()[1:4]
     assert lines[0].startswith("It changes .github/workflows/x.yml: a branch's workflow may write")
-    assert "gate.yaml, src/champion/__init__.py: the judge ignores that" in lines[1]
+    assert (
+        "gate.yaml, src/champion/__init__.py: training uses that; the judge only once" in lines[1]
+    )
     assert "train.py, x?[2J.py: training runs that" in lines[2]
 
 

@@ -87,7 +87,7 @@ def told(paths: list[str]) -> list[str]:
         (workflows, "a branch's workflow may write to this repository and read its secrets"),
         (
             judging,
-            "the judge ignores that until it is merged, for which an owner has to approve it",
+            "training uses that; the judge only once an owner approved it and it is merged",
         ),
         (sorted(code), "training runs that, where the data can be read"),
     ]
