@@ -306,7 +306,7 @@ class Cluster:
             Path(cluster.OVERLAYS, name).mkdir(parents=True)
         monkeypatch.setattr(cluster, "kubectl", self.kubectl)
         monkeypatch.setattr(deploy, "asked", self.asked)
-        monkeypatch.setattr(deploy, "live", lambda: CHAMPION)
+        monkeypatch.setattr(deploy, "live", lambda *_: CHAMPION)
         monkeypatch.setattr(deploy.ledger, "newest", lambda: ("", ""))
         monkeypatch.setattr(deploy.ledger, "read", lambda commit: self.ledger())
         monkeypatch.setattr(Api, "post", lambda api, path, body: self.sent.append(body["inputs"]))
@@ -420,7 +420,7 @@ def docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         return said.get(arguments[0], "")
 
     monkeypatch.setattr(deploy, "docker", call)
-    monkeypatch.setattr(deploy, "live", lambda: CHAMPION)
+    monkeypatch.setattr(deploy, "live", lambda *_: CHAMPION)
     monkeypatch.setattr(deploy, "wait", lambda url: None)
     monkeypatch.setattr(smoke, "ask", lambda url, champion: 9)
     monkeypatch.setenv("NAME", "ghcr.io/ada/members:v1.1.0")
@@ -468,7 +468,7 @@ def test_promotion_starts_it_where_the_project_has_it(
 def test_a_release_gets_one_bill_of_materials(monkeypatch: pytest.MonkeyPatch, there: str) -> None:
     sent = []
     release = {"assets": [{"name": there}], "upload_url": "http://x"}
-    monkeypatch.setattr(deploy, "live", lambda: CHAMPION)
+    monkeypatch.setattr(deploy, "live", lambda *_: CHAMPION)
     monkeypatch.setattr(Api, "get", lambda api, path: release)
     monkeypatch.setattr(Api, "upload", lambda api, url, file: sent.append(file.name))
     assert deploy.sbom(Api("http://x", "ada/members", "t")) == 0

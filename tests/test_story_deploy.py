@@ -83,10 +83,12 @@ def test_a_version_is_deployed_and_one_that_answers_wrongly_goes_back(
     pull = ada.open("boosted")
     host.settle()
     host.ask(f"PUT /pulls/{pull.number}/merge", body={})
+    host.before("deploy", "image", "Package", lambda: forge(registry))
     host.before("deploy", "deploy", "Deploy", lambda: spoil(registry))
     host.settle()
     deploys = [run for run in host.runs if run.name == "deploy"]
     assert [run.conclusion for run in deploys] == ["success", "failure", "success"]
+    assert "no run of deploy is known that published it" in deploys[1].log
     assert "predictions differ from the judged ones" in deploys[1].log
     back = [("apply", "model-staging", "v1.1.0"), ("set", "model-staging", "v1.0.0")]
     assert done(registry) == [*first, *back, *first], "production never ran it"
@@ -96,6 +98,12 @@ def test_a_version_is_deployed_and_one_that_answers_wrongly_goes_back(
     events = [(it["kind"], it["body"].get("version")) for it in host.ledger()]
     assert events[-2:] == [("promotion", "v1.1.0"), ("rollback", "v1.0.0")]
     assert "v1.1.0 in staging" in host.ledger()[-1]["body"]["reason"]
+
+
+def forge(registry: Registry) -> None:
+    """Somebody who may write publishes an image under the name of a version that is to come."""
+    names = registry.get("names")
+    registry.set("names", **{f"{IMAGE}:v1.1.0": names[f"{IMAGE}:v1.0.0"]})
 
 
 def spoil(registry: Registry) -> None:

@@ -18,11 +18,15 @@ from champion.workspace.objects import sha256
 
 JUDGE = ".github/workflows/judge.yml"
 PROMOTE = ".github/workflows/promote.yml"
+DEPLOY = ".github/workflows/deploy.yml"
 LEFT = {JUDGE: "judged", PROMOTE: "verified"}  # the artifact with what each one found
 SAYS = {
     "verdict": (JUDGE, PROMOTE), "override": (JUDGE,), "promotion": (PROMOTE,), "rollback": (PROMOTE,),
 }  # fmt: skip
-STARTED_BY = {JUDGE: ("workflow_run", "workflow_dispatch"), PROMOTE: ("push", "workflow_dispatch")}
+STARTED_BY = {
+    JUDGE: ("workflow_run", "workflow_dispatch"), PROMOTE: ("push", "workflow_dispatch"),
+    DEPLOY: ("workflow_dispatch",),
+}  # fmt: skip
 SEEN = Path(".champion/seen")
 SAME = {  # what an event says as what its run left does
     "verdict": ("commit", "model", "data", "predictions_sha256"),  # of the challenger
@@ -88,11 +92,8 @@ def left(api: Api, event: Event, base: str) -> Path:
     if not number:
         raise Doubt("it names no run")
     run = run_of(api, event)
-    path = run["path"].partition("@")[0]
-    # A tag may be called as the branch is: then the commit tells.
-    ours = not attempt("merge-base", "--is-ancestor", run["head_sha"], "HEAD").returncode
-    here = ours and run["head_branch"] == base
-    if path not in SAYS[event.kind] or not here or run["event"] not in STARTED_BY[path]:
+    path = path_of(run)
+    if path not in SAYS[event.kind] or not is_ours(run, base):
         may = " or ".join(Path(it).name for it in SAYS[event.kind])
         raise Doubt(f"run {number} is none of {may} on {base}")
     digest = str(named.get("artifact") or "").removeprefix("sha256:")
@@ -109,6 +110,19 @@ def left(api: Api, event: Event, base: str) -> Path:
         if not it["expired"] and fetched(api, it["id"], found):
             return SEEN / found
     raise Expired(f"what run {number} left has expired")
+
+
+def path_of(run: dict[str, Any]) -> str:
+    """The file of a run's workflow."""
+    return str(run["path"].partition("@")[0])
+
+
+def is_ours(run: dict[str, Any], base: str) -> bool:
+    """Whether a run's workflow was the default branch's, started by what starts it there."""
+    # A tag may be called as the branch is: then the commit tells.
+    merged = not attempt("merge-base", "--is-ancestor", run["head_sha"], "HEAD").returncode
+    started = run["event"] in STARTED_BY.get(path_of(run), ())
+    return merged and started and run["head_branch"] == base
 
 
 def run_of(api: Api, event: Event) -> dict[str, Any]:

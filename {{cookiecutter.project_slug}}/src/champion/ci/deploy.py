@@ -12,6 +12,7 @@ from pathlib import Path
 
 from champion.ci import production
 from champion.ci.api import Api, NotFound
+from champion.ci.confirm import DEPLOY, is_ours, path_of
 from champion.ci.outputs import write_output, write_summary
 from champion.deploy import cluster, image, smoke
 from champion.errors import Refusal, shown
@@ -19,7 +20,6 @@ from champion.judge import ledger
 from champion.judge.champion import Champion, find
 from champion.workspace.git import show
 
-WORKFLOW = ".github/workflows/deploy.yml"
 REGISTRY = "ghcr.io"
 SBOM = Path(".champion/sbom.spdx.json")
 START = 120.0  # seconds for a container to be ready
@@ -29,7 +29,7 @@ REIGN = ("promotion", "rollback")
 
 def start(api: Api, commit: str) -> None:
     """Let deploy.yml run, where the project has one."""
-    if show(commit, WORKFLOW):
+    if show(commit, DEPLOY):
         body = {"ref": os.environ["BASE"], "inputs": {}}
         api.post("actions/workflows/deploy.yml/dispatches", body)
 
@@ -56,8 +56,25 @@ def package(api: Api) -> int:
     write_output("version", str(champion.version))
     write_output("arguments", "\n".join(f"{key}={value}" for key, value in labels.items()))
     if not subprocess.run(["docker", "pull", "--quiet", name]).returncode:
-        write_output("there", "true")
+        if is_published(api, kept(champion, digest_of(name)[1])):
+            write_output("there", "true")
+        else:
+            print(f"{name} is there, and no run of deploy is known that published it: it is built")
     return 0
+
+
+def kept(champion: Champion, digest: str) -> str:
+    """The name of the artifact by which an image's publication is known."""
+    return f"image-{champion.version}-{digest.removeprefix('sha256:')}"
+
+
+def is_published(api: Api, name: str) -> bool:
+    """Whether this workflow published an image: everybody who can push can put one there."""
+    for artifact in api.pages("actions/artifacts", "artifacts", name=name):
+        run = api.get(f"actions/runs/{artifact['workflow_run']['id']}")
+        if path_of(run) == DEPLOY and is_ours(run, os.environ["BASE"]):
+            return True
+    return False
 
 
 def ship() -> int:
@@ -67,12 +84,20 @@ def ship() -> int:
     ask(name, champion)
     if os.environ.get("BUILT"):
         docker("push", "--quiet", name)
-    reference = docker("image", "inspect", "--format", "{{index .RepoDigests 0}}", name).strip()
-    repository, _, digest = reference.partition("@")
+    repository, digest = digest_of(name)
     write_output("repository", repository)
     write_output("digest", digest)
-    write_summary(f"### 📦 {champion.version}\n\n`docker run --publish 8080:8080 {reference}`")
+    write_output("kept", kept(champion, digest))
+    run = f"docker run --publish 8080:8080 {repository}@{digest}"
+    write_summary(f"### 📦 {champion.version}\n\n`{run}`")
     return 0
+
+
+def digest_of(name: str) -> tuple[str, str]:
+    """The repository and the digest of an image that was pulled or pushed."""
+    reference = docker("image", "inspect", "--format", "{{index .RepoDigests 0}}", name).strip()
+    repository, _, digest = reference.partition("@")
+    return repository, digest
 
 
 def ask(name: str, champion: Champion) -> None:
