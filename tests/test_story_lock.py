@@ -90,6 +90,14 @@ def test_two_models_one_after_the_other(host: ProjectHost) -> None:
     host.ask(f"PUT /pulls/{first.number}/merge")
     host.github.take_events()  # its promotion is another story
     looks = len(host.ledger())
+    bob.git("commit", "--quiet", "--no-verify", "--allow-empty", "-m", "Once more")
+    bob.push()
+    trained(host, second, evidence(bob))
+    host.settle()
+    assert host.gate(second).description == (
+        "Not judged: the default branch has moved on: update the branch (make update)"
+    )
+    assert (len(host.ledger()), host.button(second)) == (looks, "dirty"), "nothing is spent"
     bob.champion("update")
     assert bob.git("status", "--porcelain") == ""
     bob.send()
