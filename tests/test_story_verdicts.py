@@ -18,6 +18,7 @@ from pull_requests import NAME, Person, ProjectHost, new_host, published
 from ready import Evidence, answers, end, evidence, said, trained
 
 NO_CHANGE = "No change: nothing that reaches the model"
+OWNERS = "⚠️ **Changes how models are judged or run**, for an owner to review: "
 
 
 @pytest.fixture
@@ -181,11 +182,22 @@ def test_a_change_of_tests_is_tested_and_not_trained(host: ProjectHost) -> None:
     assert (host.ledger(), len(host.comments(pull))) == ([], 1)
 
 
-@pytest.mark.parametrize("path", ["deploy/Dockerfile", "tests/test_more.py"])
+@pytest.mark.parametrize("path", ["deploy/Dockerfile", "tests/test_more.py", "Makefile"])
 def test_what_is_beside_the_model_is_not_judged(host: ProjectHost, path: str) -> None:
     ada = host.clone()
     ada.write(path, "FROM scratch\n")
-    assert judged(host, ada.open("beside"), None) == f"success: {NO_CHANGE}"
+    pull = ada.open("beside")
+    assert judged(host, pull, None) == f"success: {NO_CHANGE}"
+    first = f"{OWNERS}`{path}`.\n\n" if path == "Makefile" else ""
+    assert comment(host, pull).startswith(f"{first}### ⚪ {NO_CHANGE}\n")
+
+
+def test_training_the_default_branch_gives_it_no_gate(host: ProjectHost) -> None:
+    host.dispatch("train.yml")
+    host.settle()
+    assert {run.conclusion for run in host.runs} == {"success"}
+    assert len(host.runs) == 3, "train, and the judge at its beginning and its end"
+    assert host.gates(host.home.bare.git("rev-parse", "main")) == []
 
 
 def test_checks_that_fail_stop_a_better_model(host: ProjectHost) -> None:
@@ -323,6 +335,61 @@ def test_an_owner_overrides_the_judge(host: ProjectHost) -> None:
     assert [event["kind"] for event in host.ledger()].count("override") == 1
 
 
+@pytest.mark.parametrize("policy", ["maintain", "override"])
+def test_a_persons_word_stands_for_its_commit(host: ProjectHost, policy: str) -> None:
+    """Whatever is judged again, as usual, until there is a newer commit."""
+    bob = host.clone("bob")
+    pull = tried(bob, "simpler")
+    left = no_worse(bob) if policy == "maintain" else better(bob, -0.2)
+    assert judged(host, pull, left).startswith("failure: ")
+    ask = {"pull_request": str(pull.number), "policy": policy, "reason": "Half the features"}
+    host.dispatch("judge.yml", "ada", **ask)
+    host.settle()
+    told, sha = stands(host, pull), pull.head_sha
+    assert told.startswith("success: ")
+    assert sha != host.home.bare.git("rev-parse", f"{sha}^{{commit}}~1"), "the judge's own commit"
+    first = next(run for run in host.runs if run.name == "judge" and run.job("score").steps)
+    host.rerun(first)  # of the commit below
+    host.settle()
+    for state in ("closed", "open"):
+        host.ask(f"PATCH /pulls/{pull.number}", body={"state": state})
+    assert judged(host, pull, left) == told
+    host.dispatch("judge.yml", "bob", pull_request=str(pull.number))
+    host.settle()
+    assert (stands(host, pull), pull.head_sha) == (told, sha)
+    assert "Half the features" in comment(host, pull)
+    assert comment(host, pull).split("\n")[2].startswith("**Merge allowed.**")
+    assert spent(host) == 1
+    bob.git("fetch", "--quiet", "origin")
+    bob.git("reset", "--quiet", "--hard", "origin/simpler")
+    bob.write("src/members/more.py", "")
+    bob.commit()
+    bob.push()
+    assert judged(host, pull, left).startswith("failure: ")
+
+
+def test_a_word_that_nobody_said_does_not_stand(host: ProjectHost) -> None:
+    """A line of the ledger is a claim: the run that it names was asked for nothing."""
+    bob = host.clone("bob")
+    pull, left = tried(bob, "worse"), better(bob, -0.2)
+    run = trained(host, pull, left)
+    host.settle()
+    told = stands(host, pull)
+    body = host.ledger()[0]["body"]
+    asked = {"asked": {"by": "ada", "reason": "Mine"}, "policy": "maintain"}
+    override = {"commit": pull.head_sha, "reason": "Mine", "verdict": 1, "run": body["run"]}
+    unspent = {"budget": {**body["budget"], "spent": False}}
+    for kind, forged in (("verdict", {**body, **asked, **unspent}), ("override", override)):
+        bob.write("forged.json", json.dumps(forged))
+        bob.champion("ledger", "append", kind, "--key", "mine/" + kind, "--body", "forged.json")
+    train_again(host, run, left)
+    assert stands(host, pull) == told
+    assert "Mine" not in comment(host, pull)
+    for number in (2, 3):
+        said = f"Event {number} of the ledger does not stand: nobody asked for it"
+        assert said in host.run("judge").log
+
+
 def test_a_change_of_the_schema_needs_its_owner(host: ProjectHost) -> None:
     bob = host.clone("bob")
     schema = bob.package / "schema.py"
@@ -334,7 +401,7 @@ def test_a_change_of_the_schema_needs_its_owner(host: ProjectHost) -> None:
         "then re-run judge."
     )
     text = comment(host, pull)
-    assert "⚠️ **Changes how models are judged or run**, for an owner to review: `src/" in text
+    assert text.startswith(f"{OWNERS}`src/members/schema.py`.\n\n### ")
     assert "**Merge blocked.** It changes how models are judged or run" in text
     review = f"POST /pulls/{pull.number}/reviews"
     host.clone("carl")
