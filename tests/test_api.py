@@ -12,8 +12,10 @@ import pytest
 
 from champion.ci import api as client
 from champion.ci.api import Api, NotFound, pause
+from champion.ci.artifact import download
 from champion.errors import Refusal
 from github import GitHub, Repository, runs
+from github.answers import Answer
 from github.events import Event
 
 TRAIN = ".github/workflows/train.yml"
@@ -160,6 +162,29 @@ def test_the_token_does_not_go_where_artifacts_lie(
         (302, "github-actions[bot]"),
         (200, None),  # with a token it is refused
     ]
+
+
+def test_what_is_moved_twice_or_cut_off_is_said_in_a_sentence(
+    github: GitHub, home: Repository, api: Api, waited: list[float], tmp_path: Path
+) -> None:
+    path = artifact(github, home)
+    moved = Answer(b"", 302, {"Location": f"{github.url}/storage/elsewhere"})
+    github.faults.answer("GET /storage/", moved)
+    with pytest.raises(Refusal, match=r"GitHub says that /storage/.* is elsewhere"):
+        api.open(path)
+    github.faults.answer("GET .*/labels", moved)
+    with pytest.raises(Refusal, match=r"GitHub says that .*/labels is elsewhere"):
+        api.get("labels")
+    github.faults.cut("GET .*/labels")
+    with pytest.raises(Refusal, match=r"answer to GET .*/labels was cut off"):
+        api.get("labels")
+    github.faults.cut("GET /storage/")
+    with (
+        pytest.raises(Refusal, match="an artifact could not be downloaded: the end is missing"),
+        api.open(path) as source,
+    ):
+        download(source, tmp_path / "train.zip")
+    assert waited == []
 
 
 def test_an_artifact_that_is_gone_is_not_there(

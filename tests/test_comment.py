@@ -141,6 +141,19 @@ def test_it_is_posted_without_cml(desk: Desk, monkeypatch: pytest.MonkeyPatch) -
     assert desk.reports() == ["# third"]
 
 
+def test_an_answer_that_is_lost_makes_no_second_comment(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(desk.world.machine.stand_ins, "iterative/setup-cml", no_cml)
+    desk.host.faults.lose("POST .*/comments")
+    desk.post("first")
+    assert desk.reports() == ["# first"]
+    desk.hosted.issues[1].comments.clear()
+    desk.host.faults.drop("POST .*/comments")  # what was not done is done again
+    desk.post("second")
+    assert desk.reports() == ["# second"]
+
+
 @pytest.mark.parametrize("refused", ["token", "POST", "GET .*/comments"])
 def test_what_was_not_posted_is_said(desk: Desk, refused: str) -> None:
     if refused != "token":

@@ -240,6 +240,14 @@ def test_a_rerun_is_of_the_same_commit_and_is_followed_again(host: SmallHost) ->
     assert (listed["run_attempt"], newer["run_attempt"]) == (1, 2)
 
 
+def test_who_runs_it_again_is_not_who_caused_it(host: SmallHost) -> None:
+    told = job("one", 'echo "$GITHUB_ACTOR $GITHUB_TRIGGERING_ACTOR"')
+    host.begin(told=workflow("push", told))
+    host.rerun(host.run("told"), "bob")
+    host.settle()
+    assert [run.log for run in host.runs] == ["ada ada", "ada bob"]
+
+
 def test_failed_jobs_run_again_and_see_what_the_others_said(host: SmallHost) -> None:
     say = {"id": "say", "run": 'echo "word=$GITHUB_RUN_ATTEMPT" >> "$GITHUB_OUTPUT"'}
     first = job("first", say, outputs={"word": "${{ steps.say.outputs.word }}"})

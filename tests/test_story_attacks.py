@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from conftest import Bake
-from github import PullRequest
+from github import PullRequest, runs
 from pull_requests import Person, ProjectHost, members, new_host, published
-from ready import Evidence, answers, as_parquet, evidence, said, trained
+from ready import Evidence, answers, as_parquet, end, evidence, said, trained
 
 HELD = (
     "It changes how models are judged or run: an owner (who administers this, or is named in "
@@ -252,6 +252,26 @@ def test_a_branch_name_is_no_command(host: ProjectHost) -> None:
     host.settle()
     assert stands(host, pull) == "success: No change: nothing that reaches the model"
     assert list(host.folder.glob("scratch/**/pwned")) == []
+
+
+def test_a_forged_status_is_no_verdict_that_stays(host: ProjectHost) -> None:
+    """What is no verdict of the ledger is replaced, also where there is nothing to judge."""
+    bob = host.clone("bob")
+    bob.edit("params.yaml", model={"linear": {"C": 3.0}})
+    pull = bob.open("bad")
+    forged = {"state": "success", "context": "gate", "description": "Better: trust me"}
+    host.ask(f"POST /statuses/{pull.head_sha}", "bob", forged)
+    run = trained(host, pull, None, "cancelled")
+    host.settle()
+    assert stands(host, pull).startswith("failure: Not judged: training was cancelled")
+    worse = evidence(bob, (1 - said(bob)).clip(0, 1))
+    for left, gate in ((worse, "failure: Worse"), (None, "failure: Worse")):
+        host.ask(f"POST /statuses/{pull.head_sha}", "bob", forged)
+        with host.github.lock:
+            runs.rerun(host.github, host.home, run, "bob")
+        end(host, run, left, "success" if left else "cancelled")
+        host.settle()
+        assert stands(host, pull).startswith(gate)
 
 
 def test_a_writer_can_forge_a_status_and_not_what_the_judge_says(host: ProjectHost) -> None:

@@ -151,6 +151,64 @@ def test_a_push_comes_while_its_branch_is_judged(host: ProjectHost) -> None:
     assert len(host.comments(pull)) == 1
 
 
+@pytest.mark.parametrize("when", ["before", "between"])
+def test_a_person_overrides_while_the_judge_judges(host: ProjectHost, when: str) -> None:
+    """The two runs do not wait for each other: the person's word stands, whoever comes last."""
+    ada = host.clone()
+    pull = boosted(ada)
+    run, left = training(host, pull), better(ada, -0.2)
+
+    def override() -> None:
+        ask = {"pull_request": str(pull.number), "policy": "override", "reason": "The law"}
+        host.dispatch("judge.yml", **ask)
+        host.settle()
+        assert wording(host, pull) == "success: Override by ada: The law"
+
+    if when == "before":
+        host.before("judge", "publish", "Publish", override)
+    else:
+        host.github.faults.before(STATUS, override)
+    end(host, run, left)
+    host.settle()
+    assert wording(host, pull) == "success: Override by ada: The law"
+    (comment,) = host.comments(pull)
+    assert "**Merge allowed.** `ada` overrides the judge: The law" in comment
+    assert looks(host) == [1]
+
+
+def test_a_judging_that_is_cancelled_in_line_is_told_by_the_next(host: ProjectHost) -> None:
+    """No job of it runs; whoever begins next sees that nothing comes of it any more."""
+    ada = host.clone()
+    pulls, runs_of, left = {}, {}, better(ada)
+
+    def begin(name: str) -> None:
+        ada.main()
+        pulls[name] = boosted(ada, name)
+        runs_of[name] = training(host, pulls[name])
+
+    for name in ("dropped", "approval", "trains"):
+        begin(name)
+    end(host, runs_of["approval"], None, "action_required")
+    host.settle()
+    end(host, runs_of["dropped"], left)
+    host.heed()
+    host.cancel(host.line.waiting[0])
+    host.settle()
+    waits = "pending: Waiting for training"
+    assert wording(host, pulls["dropped"]) == waits
+    begin("next")
+    assert wording(host, pulls["dropped"]) == (
+        "failure: Not judged: its judging was cancelled before it began: re-run judge"
+    )
+    assert wording(host, pulls["approval"]).startswith(f"pending: {WAITS}")
+    assert [wording(host, pulls[name]) for name in ("trains", "next")] == [waits] * 2
+    again(host, failed=False)
+    assert wording(host, pulls["dropped"]).startswith("success: Better")
+    for name in ("trains", "next"):
+        end(host, runs_of[name], None, "cancelled")
+        host.settle()
+
+
 def second_commit(host: ProjectHost, pull: PullRequest) -> str:
     """The author's commit, below the judge's own."""
     return host.home.bare.git("rev-parse", f"{pull.head_sha}^")
@@ -254,6 +312,7 @@ def test_nothing_is_judged_that_came_too_late(host: ProjectHost) -> None:
                 "no open pull request into the default branch has it as its newest commit: once one has, re-run judge"
             ), event
             assert host.comments(pull) == []
+            assert gate in host.run("judge").summary
     assert host.gate(pulls["rewritten"][0]) is None
     assert host.ledger() == []
 
@@ -306,6 +365,9 @@ def test_a_verdict_stays_whatever_training_does_next(host: ProjectHost) -> None:
         trained_again(host, run, conclusion)
         assert wording(host, pull) == gate, conclusion
         assert host.comments(pull) == comments
+        summary = host.run("judge").summary
+        assert "Not judged: " in summary
+        assert f"The verdict that `{pull.head_sha[:10]}` has stays." in summary
     assert [status.state for status in host.gates(pull)] == ["pending", "success"]
     assert len(host.ledger()) == 1
 

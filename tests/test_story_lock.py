@@ -90,6 +90,16 @@ def test_two_models_one_after_the_other(host: ProjectHost) -> None:
     host.ask(f"PUT /pulls/{first.number}/merge")
     host.github.take_events()  # its promotion is another story
     looks = len(host.ledger())
+    ada.git("switch", "--quiet", "main")  # as it was
+    ada.write("src/members/more.py", "")
+    third = ada.open("third")
+    trained(host, third, better(ada))
+    host.settle()
+    assert host.gate(third).description == (
+        "Not judged: the default branch has moved on: update the branch (make update)"
+    )
+    assert len(host.ledger()) == looks, "nothing is spent"
+    assert host.button(second) == "dirty", "of such a branch GitHub starts nothing"
     bob.champion("update")
     assert bob.git("status", "--porcelain") == ""
     bob.send()

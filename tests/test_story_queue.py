@@ -163,6 +163,43 @@ def test_the_queue_refuses_a_model_that_was_not_judged(host: ProjectHost) -> Non
     assert host.ledger() == []
 
 
+@pytest.mark.parametrize("forged", ["verdict", "override"])
+def test_the_queue_does_not_believe_what_the_judge_did_not_say(
+    host: ProjectHost, forged: str
+) -> None:
+    """The ledger is a claim: the run that a line names must have left the same."""
+    bob = person(host)
+    bob.edit("params.yaml", model={"linear": {"C": 3.0}})
+    bob.write("reports/mine.json", "{}")
+    pull = bob.open("worse")
+    worse = evidence(bob, said(bob) - 0.2 * (answers(bob) - said(bob)))
+    bob.write("dvc.lock", worse.files["dvc.lock"].decode())
+    bob.commit("Its own lock")
+    bob.push()
+    trained(host, pull, worse)
+    host.settle()
+    assert wording(host, pull).startswith("failure: Worse")
+    (event,) = host.ledger()
+    body = event["body"] | {"merge": True, "budget": event["body"]["budget"] | {"spent": False}}
+    if forged == "override":
+        body = {"commit": pull.head_sha, "reason": "Mine", "verdict": 1, "run": body["run"]}
+    bob.write("forged.json", json.dumps(body))
+    bob.champion("ledger", "append", forged, "--key", "mine", "--body", "forged.json")
+    token = host.github.workflow_token(host.home, {"statuses": "write"})
+    host.tokens["forger"] = token
+    status = {"context": "gate", "state": "success", "description": "Better: trust me"}
+    host.ask(f"POST /statuses/{pull.head_sha}", "forger", status)
+    said_no = try_out(host, pull)
+    if forged == "verdict":  # the judge's own, older line tells
+        assert said_no == "failure: Not judged: its verdict (event 1 of the ledger) does not merge"
+    else:
+        assert said_no == (
+            "failure: Not judged: event 1 of the ledger is not believed, nobody asked for it: "
+            "update the branch, then queue it again"
+        )
+    assert pull.state == "open"
+
+
 def test_a_hash_of_digits_alone_is_read_as_dvc_writes_it() -> None:
     lock = {
         "stages": {"train": {"outs": [{"path": "model.skops", "hash": "md5", "md5": "1" * 32}]}}

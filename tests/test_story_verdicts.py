@@ -12,11 +12,13 @@ import pytest
 from actions.place import Place
 from conftest import PROJECT, Bake
 from flow.hooks import Hook
-from github import PullRequest, pulls
+from github import PullRequest, pulls, runs
+from github.state import Run
 from pull_requests import NAME, Person, ProjectHost, new_host, published
-from ready import Evidence, answers, evidence, said, trained
+from ready import Evidence, answers, end, evidence, said, trained
 
 NO_CHANGE = "No change: nothing that reaches the model"
+OWNERS = "⚠️ **Changes how models are judged or run**, for an owner to review: "
 
 
 @pytest.fixture
@@ -47,12 +49,21 @@ def noisy(person: Person, width: float, seed: int = 0) -> Evidence:
 
 
 def judged(
-    host: ProjectHost, pull: PullRequest, left: Evidence | None, end: str = "success"
+    host: ProjectHost, pull: PullRequest, left: Evidence | None, conclusion: str = "success"
 ) -> str:
     """Have it judged; return its gate as text."""
-    trained(host, pull, left, end)
+    trained(host, pull, left, conclusion)
     host.settle()
     return stands(host, pull)
+
+
+def train_again(host: ProjectHost, run: Run, left: Evidence) -> None:
+    """Press *Re-run* of what was trained; it leaves this."""
+    with host.github.lock:
+        runs.rerun(host.github, host.home, run, "ada")
+    host.settle()
+    end(host, run, left)
+    host.settle()
 
 
 def stands(host: ProjectHost, pull: PullRequest) -> str:
@@ -108,11 +119,8 @@ def test_a_better_model_is_merged(host: ProjectHost) -> None:
     assert text.startswith("### ✅ Better: ROC AUC")
     assert "**Merge allowed.**" in text
     (event,) = host.ledger()
-    assert (event["body"]["verdict"], event["body"]["policy"], spent(host)) == (
-        "better",
-        "improve",
-        1,
-    )
+    assert (event["body"]["verdict"], event["body"]["policy"]) == ("better", "improve")
+    assert spent(host) == 1
     figure = "files/000001/differences.png"
     assert f"{host.github.url}/ada/members/raw/ledger/{figure}" in text
     assert host.home.bare.attempt("show", f"ledger:{figure}").stdout[:8] == b"\x89PNG\r\n\x1a\n"
@@ -120,13 +128,9 @@ def test_a_better_model_is_merged(host: ProjectHost) -> None:
     new = host.files("dvc-storage") - before
     assert f"files/md5/{model[:2]}/{model[2:]}" in new
     assert model in host.show("boosted", "dvc.lock")
-    # The same question again tells nothing new, whoever asks: of the judge, and of training.
-    for workflow in ("judge", "train"):
-        run = next(run for run in host.runs if run.name == workflow and run.conclusion == "success"
-                   and run.event.payload["action"] in ("completed", "opened"))  # fmt: skip
-        host.rerun(run)
-        host.settle()
-        assert (len(host.ledger()), spent(host), host.button(pull)) == (1, 1, "clean")
+    host.rerun([run for run in host.runs if run.name == "judge"][1])  # the same question again
+    host.settle()
+    assert (len(host.ledger()), spent(host), host.button(pull)) == (1, 1, "clean")
     assert comment(host, pull) == text
     host.ask(f"PUT /pulls/{pull.number}/merge")
     assert model in host.show("main", "dvc.lock")
@@ -146,7 +150,7 @@ def test_what_reaches_no_model_takes_seconds(host: ProjectHost) -> None:
     host.hooks += [
         Hook("train", "train", "Check", look),
         Hook("judge", "score", "Score", look),
-        Hook("judge", "publish", "Leave nothing pending", look),
+        Hook("judge", "publish", "Comment", look),
     ]
     ada = host.clone()
     ada.write("README.md", "# Members\n")
@@ -169,10 +173,7 @@ def test_a_change_of_tests_is_tested_and_not_trained(host: ProjectHost) -> None:
     ada.write("tests/test_more.py", "def test_more() -> None:\n    assert 1 + 1 == 3\n")
     pull = ada.open("tests")
     host.settle()
-    assert (
-        stands(host, pull)
-        == "failure: Not judged: training or a check of the branch failed: see train"
-    )
+    assert stands(host, pull) == "failure: Not judged: the checks of the branch failed: see train"
     ran = steps(host, "train")
     assert [ran[name] for name in ("Bring the data", "Check", "Test")] == ["success"] * 2 + [
         "failure"
@@ -181,11 +182,22 @@ def test_a_change_of_tests_is_tested_and_not_trained(host: ProjectHost) -> None:
     assert (host.ledger(), len(host.comments(pull))) == ([], 1)
 
 
-@pytest.mark.parametrize("path", ["deploy/Dockerfile", "tests/test_more.py"])
+@pytest.mark.parametrize("path", ["deploy/Dockerfile", "tests/test_more.py", "Makefile"])
 def test_what_is_beside_the_model_is_not_judged(host: ProjectHost, path: str) -> None:
     ada = host.clone()
     ada.write(path, "FROM scratch\n")
-    assert judged(host, ada.open("beside"), None) == f"success: {NO_CHANGE}"
+    pull = ada.open("beside")
+    assert judged(host, pull, None) == f"success: {NO_CHANGE}"
+    first = f"{OWNERS}`{path}`.\n\n" if path == "Makefile" else ""
+    assert comment(host, pull).startswith(f"{first}### ⚪ {NO_CHANGE}\n")
+
+
+def test_training_the_default_branch_gives_it_no_gate(host: ProjectHost) -> None:
+    host.dispatch("train.yml")
+    host.settle()
+    assert {run.conclusion for run in host.runs} == {"success"}
+    assert len(host.runs) == 3, "train, and the judge at its beginning and its end"
+    assert host.gates(host.home.bare.git("rev-parse", "main")) == []
 
 
 def test_checks_that_fail_stop_a_better_model(host: ProjectHost) -> None:
@@ -202,8 +214,13 @@ def test_models_that_are_not_better_are_not_merged(host: ProjectHost) -> None:
     protect(host)
     ada, before = host.clone(), host.files("dvc-storage")
     pull = tried(ada, "worse", 3.0)
-    head = pull.head_sha
-    assert judged(host, pull, better(ada, -0.2)).startswith("failure: Worse: ROC AUC .")
+    head, left = pull.head_sha, better(ada, -0.2)
+    run = trained(host, pull, left)
+    host.settle()
+    told = stands(host, pull)
+    assert told.startswith("failure: Worse: ROC AUC .")
+    train_again(host, run, left)
+    assert (stands(host, pull), spent(host)) == (told, 1), "the same question tells nothing new"
     text = comment(host, pull)
     assert text.startswith("### 🔻 Worse")
     assert "**Merge blocked.** ROC AUC is worse by" in text
@@ -294,7 +311,7 @@ def test_an_owner_overrides_the_judge(host: ProjectHost) -> None:
     assert stands(host, pull).startswith("failure: Worse")
     host.dispatch("judge.yml", "ada", **ask)
     host.settle()
-    run = host.run("judge")
+    (*_, run) = (run for run in host.runs if run.event.name == "workflow_dispatch")
     assert stands(host, pull) == "success: Override by ada: The law says so"
     last = host.ledger()[-1]
     assert (last["kind"], last["by"], last["body"]["reason"]) == (
@@ -313,10 +330,66 @@ def test_an_owner_overrides_the_judge(host: ProjectHost) -> None:
     bob.commit()
     bob.push()
     assert judged(host, pull, better(bob, -0.3)).startswith("failure: Worse")
-    host.rerun(run, "bob")
+    again = host.rerun(run, "bob")
     host.settle()
+    assert "bob is no owner of gate.yaml (CODEOWNERS), who may override" in again.log
     assert stands(host, pull).startswith("failure: Worse")
     assert [event["kind"] for event in host.ledger()].count("override") == 1
+
+
+@pytest.mark.parametrize("policy", ["maintain", "override"])
+def test_a_persons_word_stands_for_its_commit(host: ProjectHost, policy: str) -> None:
+    """Whatever is judged again, as usual, until there is a newer commit."""
+    bob = host.clone("bob")
+    pull = tried(bob, "simpler")
+    left = no_worse(bob) if policy == "maintain" else better(bob, -0.2)
+    assert judged(host, pull, left).startswith("failure: ")
+    ask = {"pull_request": str(pull.number), "policy": policy, "reason": "Half the features"}
+    host.dispatch("judge.yml", "ada", **ask)
+    host.settle()
+    told, sha = stands(host, pull), pull.head_sha
+    assert told.startswith("success: ")
+    assert sha != host.home.bare.git("rev-parse", f"{sha}^{{commit}}~1"), "the judge's own commit"
+    first = next(run for run in host.runs if run.name == "judge" and run.job("score").steps)
+    host.rerun(first)  # of the commit below
+    host.settle()
+    for state in ("closed", "open"):
+        host.ask(f"PATCH /pulls/{pull.number}", body={"state": state})
+    assert judged(host, pull, left) == told
+    host.dispatch("judge.yml", "bob", pull_request=str(pull.number))
+    host.settle()
+    assert (stands(host, pull), pull.head_sha) == (told, sha)
+    assert "Half the features" in comment(host, pull)
+    assert comment(host, pull).split("\n")[2].startswith("**Merge allowed.**")
+    assert spent(host) == 1
+    bob.git("fetch", "--quiet", "origin")
+    bob.git("reset", "--quiet", "--hard", "origin/simpler")
+    bob.write("src/members/more.py", "")
+    bob.commit()
+    bob.push()
+    assert judged(host, pull, left).startswith("failure: ")
+
+
+def test_a_word_that_nobody_said_does_not_stand(host: ProjectHost) -> None:
+    """A line of the ledger is a claim: the run that it names was asked for nothing."""
+    bob = host.clone("bob")
+    pull, left = tried(bob, "worse"), better(bob, -0.2)
+    run = trained(host, pull, left)
+    host.settle()
+    told = stands(host, pull)
+    body = host.ledger()[0]["body"]
+    asked = {"asked": {"by": "ada", "reason": "Mine"}, "policy": "maintain"}
+    override = {"commit": pull.head_sha, "reason": "Mine", "verdict": 1, "run": body["run"]}
+    unspent = {"budget": {**body["budget"], "spent": False}}
+    for kind, forged in (("verdict", {**body, **asked, **unspent}), ("override", override)):
+        bob.write("forged.json", json.dumps(forged))
+        bob.champion("ledger", "append", kind, "--key", "mine/" + kind, "--body", "forged.json")
+    train_again(host, run, left)
+    assert stands(host, pull) == told
+    assert "Mine" not in comment(host, pull)
+    for number in (2, 3):
+        said = f"Event {number} of the ledger does not stand: nobody asked for it"
+        assert said in host.run("judge").log
 
 
 def test_a_change_of_the_schema_needs_its_owner(host: ProjectHost) -> None:
@@ -330,7 +403,7 @@ def test_a_change_of_the_schema_needs_its_owner(host: ProjectHost) -> None:
         "named in CODEOWNERS) has to approve it; then re-run judge."
     )
     text = comment(host, pull)
-    assert "⚠️ **Changes how models are judged or run**, for an owner to review: `src/" in text
+    assert text.startswith(f"{OWNERS}`src/members/schema.py`.\n\n### ")
     assert "**Merge blocked.** It changes how models are judged or run" in text
     review = f"POST /pulls/{pull.number}/reviews"
     host.clone("carl")

@@ -56,7 +56,7 @@ def github(run: Run) -> dict[str, Any]:
         "run_number": str(run.id),
         "server_url": repository.server_url,
         "sha": event.sha,
-        "triggering_actor": event.actor,
+        "triggering_actor": run.triggered_by or event.actor,
         "workflow": run.name,
         "workflow_ref": f"{repository.name}/{run.path}@{event.ref}",
         "workflow_sha": event.sha,

@@ -93,6 +93,7 @@ class Run:
     inputs: dict[str, Any]
     concurrency: Concurrency | None = None
     attempt: int = 1
+    triggered_by: str = ""  # who asked for this attempt, if not who caused the event
     conclusion: str = ""
     jobs: list[Job] = field(default_factory=list)
     kept: list[Job] = field(default_factory=list)  # of the attempt before: not run again

@@ -78,12 +78,13 @@ def execute(run: Run) -> Run:
     return run
 
 
-def again(run: Run, failed: bool = False) -> Run:
+def again(run: Run, failed: bool = False, by: str = "") -> Run:
     """The next attempt of a run, of the same commit and event: it has not begun either.
 
     Parameters
     ----------
     failed : only the jobs that did not succeed, and those that need them.
+    by : who asks for it; `github.actor` stays who caused the event.
     """
     return Run(
         run.id,
@@ -96,6 +97,7 @@ def again(run: Run, failed: bool = False) -> Run:
         run.inputs,
         run.concurrency,
         run.attempt + 1,
+        triggered_by=by,
         kept=done(run) if failed else [],
     )
 

@@ -164,7 +164,7 @@ class Host:
     def rerun(self, run: Run, login: str = "ada", failed: bool = False) -> Run:
         """Run it again, or only its failed jobs: the same commit and event, the next attempt."""
         assert run.conclusion not in ("", "action_required")
-        again = runner.again(run, failed)
+        again = runner.again(run, failed, login)
         self.runs.append(again)
         with self.github.lock:
             runs.rerun(self.github, self.home, self.records[run.id], login)

@@ -16,6 +16,7 @@ class Fault:
     times: int
     answer: Answer | None = None  # None: the connection is dropped
     action: Callable[[], None] | None = None  # done first; the request is then served
+    heard: float = 1.0  # the share of the answer that arrives, where the request is served
 
 
 class Faults:
@@ -31,6 +32,18 @@ class Faults:
     def drop(self, pattern: str, times: int = 1) -> None:
         """Close the connection without an answer."""
         self._add(pattern, times, None)
+
+    def lose(self, pattern: str, times: int = 1) -> None:
+        """Do what the next requests ask for, and close the connection without an answer."""
+        self.waiting.append(Fault(re.compile(pattern), times, heard=0.0))
+
+    def cut(self, pattern: str, times: int = 1) -> None:
+        """Close the connection in the middle of the next answers."""
+        self.waiting.append(Fault(re.compile(pattern), times, heard=0.5))
+
+    def answer(self, pattern: str, answer: Answer, times: int = 1) -> None:
+        """Answer the next requests with this."""
+        self._add(pattern, times, answer)
 
     def rate_limit(self, pattern: str, times: int = 1) -> None:
         """Answer as when the hour's requests are used up."""

@@ -32,12 +32,12 @@ class Listener(BaseHTTPRequestHandler):
             fault = github.faults.meet(f"{request.method} {request.path}")
         if fault and fault.action:
             fault.action()
-        elif fault and fault.answer is None:
+        elif fault and fault.answer is None and fault.heard == 1.0:
             self.close_connection = True
             return
         answer = fault.answer if fault and fault.answer else self._answer(request, sent, secret)
         sent.status = answer.status
-        self._write(answer)
+        self._write(answer, fault.heard if fault else 1.0)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = serve
 
@@ -68,8 +68,11 @@ class Listener(BaseHTTPRequestHandler):
             pass
         return b"".join(parts)
 
-    def _write(self, answer: Answer) -> None:
+    def _write(self, answer: Answer, heard: float) -> None:
         body = answer.body()
+        self.close_connection |= heard < 1.0
+        if not heard:
+            return
         self.send_response(answer.status)
         kind = "application/octet-stream" if isinstance(answer.content, bytes) else None
         headers = {"Content-Type": kind or "application/json; charset=utf-8", **answer.headers}
@@ -79,7 +82,7 @@ class Listener(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(body[: round(heard * len(body))])
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
         """Say nothing: `sent` has it all."""

@@ -25,6 +25,18 @@ class NotFound(Refusal):
     """There is no such thing, or this token may not see it."""
 
 
+class Unsure(Refusal):
+    """No answer came: what was asked for may have been done."""
+
+
+class Moved(Refusal):
+    """What was asked for is at another address."""
+
+    def __init__(self, asked: str, address: str) -> None:
+        super().__init__(f"GitHub says that {asked} is elsewhere.", code=1)
+        self.address = address
+
+
 class Stay(urllib.request.HTTPRedirectHandler):
     """Follow no redirect: the token must not travel to another host."""
 
@@ -81,8 +93,18 @@ class Api:
         """
         return self.ask("GET", path, query)
 
-    def post(self, path: str, body: dict[str, Any]) -> Any:
-        return self.ask("POST", path, {}, body)
+    def post(self, path: str, body: dict[str, Any], again: bool = True) -> Any:
+        """Add something.
+
+        Parameters
+        ----------
+        again : send it again where no answer came; else it is for the caller to look.
+
+        Raises
+        ------
+        Unsure, Refusal : it may have been added, or it was not.
+        """
+        return self.ask("POST", path, {}, body, again)
 
     def patch(self, path: str, body: dict[str, Any]) -> Any:
         return self.ask("PATCH", path, {}, body)
@@ -106,14 +128,23 @@ class Api:
                 return
 
     def ask(
-        self, method: str, path: str, query: dict[str, Any], body: dict[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any],
+        body: dict[str, Any] | None = None,
+        again: bool = True,
     ) -> Any:
         below = path if path.startswith("/") else f"/repos/{self.name}/{path}"
         address = f"{self.root}{below}" + (f"?{urlencode(query)}" if query else "")
         content = json.dumps(body).encode() if body is not None else None
-        with self.send(method, address, content, self.headers()) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
+        with self.send(method, address, content, self.headers(), again) as answer:
+            try:
+                text = answer.read()
+                return json.loads(text) if text else None
+            except (OSError, HTTPException, ValueError) as error:
+                said = f"GitHub's answer to {method} {place(address)} was cut off."
+                raise Unsure(said, code=1) from error
 
     def headers(self) -> dict[str, str]:
         return {
@@ -132,7 +163,12 @@ class Api:
             return self.send("GET", moved.address, None, {"User-Agent": "champion"})
 
     def send(
-        self, method: str, address: str, content: bytes | None, headers: dict[str, str]
+        self,
+        method: str,
+        address: str,
+        content: bytes | None,
+        headers: dict[str, str],
+        again: bool = True,
     ) -> IO[bytes]:
         """One request, again after a fault of the network, the server or the limit of requests."""
         request = urllib.request.Request(address, content, headers, method=method)
@@ -144,25 +180,19 @@ class Api:
             except urllib.error.HTTPError as error:
                 said = reason(error)
                 if error.code in (301, 302, 303, 307, 308):
-                    raise Moved(error.headers["Location"]) from None
+                    raise Moved(place(address), error.headers["Location"] or "") from None
                 if error.code in (404, 410):
                     raise NotFound(f"GitHub has no {place(address)}: {said}.", code=1) from None
-                wait = pause(error, attempt)
+                wait, unsure = pause(error, attempt), error.code >= 500
             except (OSError, HTTPException) as error:
-                said, wait = str(error) or type(error).__name__, 2.0**attempt
+                said, wait, unsure = str(error) or type(error).__name__, 2.0**attempt, True
+            if unsure and not again:
+                raise Unsure(f"GitHub did not answer {method} {place(address)}: {said}.", code=1)
             if wait is None:
                 break
             if attempt + 1 < TRIES:
                 time.sleep(wait)
         raise Refusal(f"GitHub refused {method} {place(address)}: {said}.", code=1)
-
-
-class Moved(Exception):
-    """What was asked for is at another address."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__(address)
-        self.address = address
 
 
 def pause(error: urllib.error.HTTPError, attempt: int) -> float | None:

@@ -10,6 +10,7 @@ import re
 import shutil
 import stat
 import zipfile
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO
 
@@ -35,13 +36,30 @@ class Hostile(Refusal):
 
 
 def download(source: IO[bytes], target: Path) -> None:
-    """Write an artifact's zip file, up to the most bytes that one may have."""
+    """Write an artifact's zip file, up to the most bytes that one may have.
+
+    Raises
+    ------
+    Hostile : it has more.
+    Refusal : the connection broke.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as file:
-        while chunk := source.read(CHUNK):
+        while chunk := received(source):
             if file.tell() + len(chunk) > MOST_BYTES:
                 raise Hostile(f"what training left has more than {MOST_BYTES:,} bytes.")
             file.write(chunk)
+
+
+def received(source: IO[bytes]) -> bytes:
+    """The next bytes of a download; none at its end."""
+    try:
+        chunk = source.read(CHUNK)
+        if not chunk and getattr(source, "length", None):
+            raise EOFError("the end is missing")
+    except (OSError, HTTPException, EOFError) as error:
+        raise Refusal(f"an artifact could not be downloaded: {error}.", code=1) from error
+    return chunk
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from champion.ci.api import Api, NotFound
 from champion.ci.artifact import Hostile, download, unpack
 from champion.ci.judged import PROMOTION, SUBJECT, VERDICT
-from champion.judge.ledger import Event
+from champion.judge.events import Event
 from champion.workspace.git import attempt
 from champion.workspace.objects import sha256
 

@@ -1,12 +1,14 @@
 """The status `gate`, the one that a merge needs. Standard library only.
 
-A verdict's status says the verdict; every other one begins with NOT_JUDGED, so that it can be told
-from a verdict, which nothing but another verdict replaces.
+A verdict's status says the verdict; every other one begins with NOT_JUDGED. Anybody who can push
+can post either: a status that says a verdict is one if the ledger holds such a verdict of its
+commit, and nothing but another verdict replaces that.
 """
 
 import os
 from dataclasses import dataclass
 
+from champion.ci import recorded
 from champion.ci.api import Api
 
 CONTEXT = "gate"
@@ -23,6 +25,7 @@ class Status:
 
     @property
     def verdict(self) -> bool:
+        """Whether it says that it is one."""
         return self.state in ("success", "failure") and not self.text.startswith(NOT_JUDGED)
 
 
@@ -41,15 +44,24 @@ def post(api: Api, sha: str, state: str, text: str) -> None:
     api.post(f"statuses/{sha}", body)
 
 
-def post_reason(api: Api, sha: str, state: str, why: str) -> bool:
-    """Say why a commit is not judged (yet); False if it has a verdict, which stays."""
+def keep(api: Api, sha: str) -> bool:
+    """Whether a commit has a verdict, which stays: it is posted again where it is not the newest."""
     given = statuses(api, sha)
-    verdict = next((it for it in given if it.verdict), None)
-    if not verdict:
-        post(api, sha, state, f"{NOT_JUDGED}{why}")
-    elif given[0] != verdict:
+    told = [it for it in given if it.verdict]
+    found = recorded.events(recorded.judged_as(api, sha)) if told else []
+    merges = any(it.kind == "override" or it.body["merge"] for it in found)
+    verdict = next((it for it in told if found and (merges or it.state == "failure")), None)
+    if verdict and verdict != given[0]:
         post(api, sha, verdict.state, verdict.text)
-    return not verdict
+    return verdict is not None
+
+
+def post_reason(api: Api, sha: str, state: str, why: str) -> bool:
+    """Say why a commit is not judged (yet); False if it has a verdict."""
+    if keep(api, sha):
+        return False
+    post(api, sha, state, f"{NOT_JUDGED}{why}")
+    return not keep(api, sha)  # another run may have judged it meanwhile
 
 
 def settle(api: Api, sha: str, why: str) -> None:

@@ -6,6 +6,7 @@ killed can be run again: what is recorded already is taken as it is.
 
 import os
 from pathlib import Path
+from typing import Any
 
 from champion.ci import gate
 from champion.ci.api import Api
@@ -13,22 +14,59 @@ from champion.ci.judged import PROBLEM, VERDICT
 from champion.ci.outputs import write_output, write_summary
 from champion.ci.subject import Subject, event
 from champion.errors import Refusal
-from champion.markdown import clean, prose
+from champion.judge.wording import of_owners
+from champion.markdown import clean, code, prose
+from champion.workspace.git import git
 
 REPORT = Path(".champion/report.md")
 BROKE = "the judge broke: re-run it, see its log"
+DROPPED = "its judging was cancelled before it began: re-run judge"
 NO_PULL = "no open pull request into the default branch has it as its newest commit: once one has, re-run judge"
 MOST_LETTERS = 60_000  # of a comment; GitHub takes 65,536
 
 
 def begin(api: Api) -> int:
     """Step `begin`: training has started, the commit waits for its verdict."""
-    sha = event()["workflow_run"]["head_sha"]
-    if any(status.verdict for status in gate.statuses(api, sha)[:1]):
+    sha = trained()
+    if not sha:
+        print("The default branch's own commit: it has no gate.")
+    elif gate.keep(api, sha):
         print(f"{sha[:10]} has a verdict: it stays until there is another one.")
     else:
         gate.post(api, sha, "pending", "Waiting for training")
+    sweep(api)
     return 0
+
+
+def trained() -> str:
+    """The commit that a run of train.yml is about; empty if it is on the default branch, or none."""
+    run, base = event().get("workflow_run"), event()["repository"]["default_branch"]
+    if not run or (run["event"] == "workflow_dispatch" and run["head_branch"] == base):
+        return ""
+    sha = str(run["head_sha"])
+    return "" if sha == git("rev-parse", "HEAD") else sha
+
+
+def sweep(api: Api) -> None:
+    """Let no pull request wait for a run of the judge that was cancelled while it stood in line.
+
+    Such a run has no job that could say so. While another one is under way nothing is done: what
+    waits may wait for that.
+    """
+    judging = api.get("actions/workflows/judge.yml/runs", per_page=100)["workflow_runs"]
+    if {it["id"] for it in judging if unfinished(it)} - {int(os.environ["GITHUB_RUN_ID"])}:
+        return
+    for pull in api.pages("pulls", state="open", base=event()["repository"]["default_branch"]):
+        sha = pull["head"]["sha"]
+        if [it.state for it in gate.statuses(api, sha)[:1]] == ["pending"]:
+            training = api.pages("actions/workflows/train.yml/runs", "workflow_runs", head_sha=sha)
+            if not any(map(unfinished, training)):
+                gate.settle(api, sha, DROPPED)
+
+
+def unfinished(run: dict[str, Any]) -> bool:
+    """Whether something comes of a run yet, if only a maintainer's approval."""
+    return run["status"] != "completed" or run["conclusion"] == "action_required"
 
 
 def publish(api: Api) -> int:
@@ -41,8 +79,7 @@ def publish(api: Api) -> int:
     except Refusal as refusal:
         print(f"champion ci publish: {refusal}")
         subject.settle(after(str(refusal)))
-        if gate.post_reason(api, subject.sha, subject.state, subject.why):
-            tell(subject, settled(subject))
+        explain(api, subject)
         return 1
 
 
@@ -54,7 +91,7 @@ def published(api: Api, subject: Subject) -> int:
         from champion.judge import ledger
 
         confirmed(api, ledger.current())
-        settle(subject)
+        settle(api, subject)
     elif subject.step == "judge" and VERDICT.exists():
         from champion.ci.record import record
 
@@ -64,10 +101,16 @@ def published(api: Api, subject: Subject) -> int:
         subject.settle(after(why))
     if subject.state == "success":
         gate.post(api, subject.sha, subject.state, subject.why)
-    elif not gate.post_reason(api, subject.sha, subject.state, subject.why):
-        print(f"{subject.sha[:10]} has a verdict, which stays: {subject.why}")
-        return 0
-    return tell(subject, settled(subject))
+        return tell(subject, settled(subject))
+    return explain(api, subject)
+
+
+def explain(api: Api, subject: Subject) -> int:
+    """Say why a commit is not judged; on the page of the run alone if it has a verdict."""
+    if gate.post_reason(api, subject.sha, subject.state, subject.why):
+        return tell(subject, settled(subject))
+    write_summary(f"{settled(subject)}\nThe verdict that {code(subject.sha[:10])} has stays.\n")
+    return 0
 
 
 def after(why: str) -> str:
@@ -77,16 +120,18 @@ def after(why: str) -> str:
 
 def lost(api: Api) -> int:
     """The job before found nothing: no pull request has the commit, or it broke."""
-    followed, broke = event().get("workflow_run"), os.environ["SCORED"] != "success"
-    if followed:
-        gate.settle(api, followed["head_sha"], BROKE if broke else NO_PULL)
+    sha, broke = trained(), os.environ["SCORED"] != "success"
+    why = BROKE if broke else NO_PULL
+    if sha:
+        gate.settle(api, sha, why)
+    write_summary(f"### 🚫 {prose(f'{gate.NOT_JUDGED}{why}')}\n")
     return int(broke)
 
 
 def settle(api: Api) -> int:
     """Step `settle`, where the jobs before were lost: no commit stays pending."""
-    subject, followed = Subject.of_job(), event().get("workflow_run")
-    sha = subject.sha if subject else followed["head_sha"] if followed else ""
+    subject = Subject.of_job()
+    sha = subject.sha if subject else trained()
     if sha and not (subject and subject.state == "pending"):
         gate.settle(api, sha, BROKE)
     return 0
@@ -96,7 +141,7 @@ def settled(subject: Subject) -> str:
     """The report where there is no verdict."""
     marks = {"success": "⚪", "pending": "⏳", "failure": "🚫"}
     text = subject.why if subject.state == "success" else f"{gate.NOT_JUDGED}{subject.why}"
-    return f"### {marks[subject.state]} {prose(text)}\n"
+    return of_owners(subject.owned) + f"### {marks[subject.state]} {prose(text)}\n"
 
 
 def tell(subject: Subject, text: str) -> int:

@@ -1,33 +1,62 @@
 """A commit of the merge queue: its model must have a verdict against the champion of now."""
 
-from champion.ci.subject import Subject, model_of
+from champion.ci import recorded
+from champion.ci.api import Api
+from champion.ci.confirm import Doubt, confirm
+from champion.ci.lock import pointed
+from champion.ci.subject import Subject, event, model_of
 from champion.judge import ledger
 from champion.judge.champion import find
+from champion.judge.events import Event
+from champion.judge.evidence import Invalid
+
+AGAIN = "update the branch, then queue it again"
 
 
-def settle(subject: Subject) -> None:
+def settle(api: Api, subject: Subject) -> None:
     """Look its model up in the ledger; nothing is trained or spent."""
-    model, champion = model_of(subject.sha), find()
-    now = champion.commit if champion else ""
-    for event in reversed(ledger.read(ledger.newest(online=False)[0]).events):
-        body = event.body
-        if (
-            event.kind != "verdict"
-            or ((body["challenger"] or {}).get("model") or {}).get("md5") != model
-        ):
-            continue
-        then = (body.get("champion") or {}).get("commit") or ""
-        if then != now and model_of(then) != model_of(now):
-            subject.settle("the champion has changed since: update the branch, then queue it again")
-        elif body["merge"] or overridden(event.number):
-            subject.settle(f"Judged as event {event.number} of the ledger", "success")
-        else:
-            subject.settle(f"its verdict (event {event.number} of the ledger) does not merge")
+    events, base = ledger.current().events, event()["repository"]["default_branch"]
+    commits = recorded.judged_as(api, api.get(f"pulls/{subject.pull}")["head"]["sha"])
+    try:
+        model, data = model_of(subject.sha), pointed(subject.sha)
+    except Invalid as invalid:
+        subject.settle(str(invalid))
         return
-    subject.settle("its model has no verdict: update the branch, then queue it again")
+    doubts = []
+    for verdict in reversed([it for it in events if it.kind == "verdict"]):
+        if recorded.commit_of(verdict) not in commits or asked(verdict) != (model, data):
+            continue
+        override = next((it for it in events if overrides(it, verdict)), None)
+        try:
+            confirm(api, verdict, base)
+            if override:
+                confirm(api, override, base, verdict)
+        except Doubt as doubt:
+            doubts.append(f"event {verdict.number} of the ledger is not believed, {doubt}")
+            continue
+        if against_another(verdict):
+            subject.settle(f"the champion has changed since: {AGAIN}")
+        elif verdict.body["merge"] or override:
+            subject.settle(f"Judged as event {verdict.number} of the ledger", "success")
+        else:
+            subject.settle(f"its verdict (event {verdict.number} of the ledger) does not merge")
+        return
+    subject.settle(f"{doubts[0] if doubts else 'its model has no verdict'}: {AGAIN}")
 
 
-def overridden(number: int) -> bool:
-    """Whether an owner let a verdict's model through."""
-    events = ledger.read(ledger.newest(online=False)[0]).events
-    return any(it.kind == "override" and it.body.get("verdict") == number for it in events)
+def asked(event: Event) -> tuple[str | None, str | None]:
+    """The model and the data that a verdict is about."""
+    said = event.body.get("challenger") or {}
+    return (said.get("model") or {}).get("md5"), said.get("data")
+
+
+def overrides(event: Event, verdict: Event) -> bool:
+    """Whether it is an owner's word that lets a verdict's model through."""
+    return event.kind == "override" and event.body.get("verdict") == verdict.number
+
+
+def against_another(verdict: Event) -> bool:
+    """Whether its champion is not the one of now."""
+    champion = find()
+    now, then = champion.commit if champion else "", verdict.body.get("champion") or {}
+    return bool(then.get("commit", "") != now and model_of(then.get("commit", "")) != model_of(now))

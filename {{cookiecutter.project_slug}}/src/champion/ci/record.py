@@ -9,12 +9,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from champion.ci import gate
+from champion.ci import gate, recorded
 from champion.ci.api import Api
 from champion.ci.judged import JUDGED, LOCK, OBJECTS, SKETCH, VERDICT
-from champion.ci.subject import ADOPTS, Subject
+from champion.ci.recorded import ADOPTS, Word
+from champion.ci.subject import Subject, event
 from champion.errors import Refusal
 from champion.judge import budget, events, ledger, report
+from champion.judge.events import Event
 from champion.judge.ledger import Entry, Ledger
 from champion.judge.verdict import restated
 from champion.judge.verdict_file import read
@@ -36,29 +38,47 @@ def record(api: Api, subject: Subject) -> str:
     if file["challenger"]["commit"] != subject.sha:
         raise Refusal("the verdict is of another commit than the one that was asked for.", code=1)
     file["run"] = this_run()
-    if subject.policy == "maintain" and subject.by:
+    if subject.policy == "maintain" and subject.reason:
         file["asked"] = {"by": subject.by, "reason": subject.reason}
     by = subject.by or None
-    event = ledger.append("verdict", key_of(file, subject), lambda it: entry(it, file), by)
-    print(f"Event {event.number} of the ledger: {event.body['verdict']}")
-    if event.body["merge"] and not file["merge"]:
-        raise Refusal(f"event {event.number} of the ledger says merge, and the judge does not.", 1)
-    file = event.body
+    said = ledger.append("verdict", key_of(file, subject), lambda it: entry(it, file), by)
+    print(f"Event {said.number} of the ledger: {said.body['verdict']}")
+    if said.body["merge"] and not file["merge"]:
+        raise Refusal(f"event {said.number} of the ledger says merge, and the judge does not.", 1)
     if subject.policy == "override":
         body = {
             "commit": subject.sha,
             "reason": subject.reason,
-            "verdict": event.number,
+            "verdict": said.number,
             "run": this_run(),
         }
-        key = f"override/{subject.sha}/{event.number}"
+        key = f"override/{subject.sha}/{said.number}"
         ledger.append("override", key, lambda _: Entry(body), by)
-        file |= {"override": {"by": subject.by, "reason": subject.reason}}
-        text = f"Override by {subject.by}: {subject.reason}"
-    else:
-        file |= {"holds": subject.holds}
-        text = report.headline(file)
-    allowed = subject.policy == "override" or (file["merge"] and not subject.holds)
+        return give(api, subject, said, {"by": subject.by, "reason": subject.reason})
+    text = give(api, subject, said)
+    if not subject.reason:
+        # A person's run is in another concurrency group: its word stands, whoever comes last.
+        word, base = None, event()["repository"]["default_branch"]
+        while (newest := recorded.word(api, [subject.sha], base)) != word and newest:
+            word = newest
+            text = give(api, subject, *spoken(said, word))
+    return text
+
+
+def spoken(said: Event, word: Word) -> tuple[Event, dict[str, str] | None]:
+    """The verdict as somebody's word has it, and the override if it is one."""
+    if word.policy == "override":
+        return said, {"by": word.by, "reason": word.reason}
+    return word.event, None
+
+
+def give(api: Api, subject: Subject, said: Event, override: dict[str, str] | None = None) -> str:
+    """Give the commit the status of a recorded verdict, and what goes with that; return the report."""
+    file = {**said.body, "holds": [] if override else subject.holds, "override": override}
+    allowed = bool(override) or (file["merge"] and not file["holds"])
+    text = report.headline(file)
+    if override:
+        text = f"Override by {override['by']}: {override['reason']}"
     head, command = subject.sha, ""
     if allowed and LOCK.exists():
         if subject.branch:  # of a fork promotion stores what was merged
@@ -71,7 +91,7 @@ def record(api: Api, subject: Subject) -> str:
     if head != subject.sha:
         gate.post(api, subject.sha, "failure", f"Its dvc.lock is stale: judged as {head[:10]}")
     base = (
-        f"{os.environ['GITHUB_SERVER_URL']}/{api.name}/raw/{ledger.BRANCH}/files/{event.number:06}"
+        f"{os.environ['GITHUB_SERVER_URL']}/{api.name}/raw/{ledger.BRANCH}/files/{said.number:06}"
     )
     return report.as_markdown(file, base, command)
 

@@ -61,7 +61,10 @@ def verdict(subject: Subject) -> dict[str, Any]:
     tip = git("rev-parse", "HEAD")
     touched = changed(tip, subject.sha)
     policy = subject.policy if subject.policy != "override" else paths.policy(touched)
-    known: dict[str, Any] = {"challenger": {"commit": subject.sha}}
+    known: dict[str, Any] = {
+        "challenger": {"commit": subject.sha},
+        "changes": {"owner_paths": subject.owned},
+    }
     try:
         if errors := claims.findings(FOLDER / "reports", "errors"):
             known["data_findings"] = errors + claims.findings(FOLDER / "reports", "warnings")

@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from champion.ci import owners
+from champion.ci import owners, recorded
 from champion.ci.api import Api, NotFound
 from champion.ci.artifact import FOLDER, NAME, Hostile, download, unpack
 from champion.ci.outputs import write_output
+from champion.ci.recorded import ADOPTS
 from champion.errors import Refusal
 from champion.judge import claims
 from champion.judge.paths import OWNED, matching, policy, shaping, trains
@@ -28,7 +29,6 @@ ENDED = {
     "timed_out": "training ran out of time: start it again",
     "startup_failure": "train.yml is not valid",
 }
-ADOPTS = "Take the judged dvc.lock"  # the message of the judge's own commit
 QUEUED = re.compile(r"gh-readonly-queue/.+/pr-(\d+)-[0-9a-f]{40}")
 TRAINED = re.compile(r"^  train:\n((?:    .*\n)*)", re.MULTILINE)  # what dvc.lock says of the stage
 MODEL = re.compile(
@@ -55,6 +55,7 @@ class Subject:
     run : id, attempt and address of the run of train.yml.
     policy : improve, maintain or override.
     by, reason : who asked for another policy than the usual one, and why.
+    owned : what it changes that says how models are judged or run.
     holds : why it must not be merged, whatever the verdict.
     """
 
@@ -68,12 +69,18 @@ class Subject:
     policy: str = "improve"
     by: str = ""
     reason: str = ""
+    owned: list[str] = field(default_factory=list)
     holds: list[str] = field(default_factory=list)
 
     def settle(self, why: str, state: str = "failure") -> "Subject":
         """It is not judged: the status is known."""
         self.state, self.why, self.step = state, why, ""
         return self
+
+    def heed(self, word: recorded.Word | None) -> None:
+        """Take over what somebody asked for its commit."""
+        if word:
+            self.policy, self.by, self.reason = word.policy, word.by, word.reason
 
     @classmethod
     def of_job(cls) -> "Subject | None":
@@ -214,7 +221,11 @@ def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> 
             f"the default branch has moved on: update the branch ({typed('update')})"
         )
     paths = changed(tip, subject.sha)
-    owned = matching({*paths, *touched(subject.sha, tip)}, OWNED)
+    if trains(paths) and not subject.reason:
+        commits = recorded.judged_as(api, subject.sha)
+        subject.heed(recorded.word(api, commits, pull["base"]["ref"]))
+    owned = matching(sorted({*paths, *touched(subject.sha, tip)}), OWNED)
+    subject.owned = owned
     if (
         owned
         and subject.policy != "override"

@@ -3,10 +3,12 @@
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from champion.judge.budget import Look
 from champion.judge.wording import SHOWN
+
+if TYPE_CHECKING:
+    from champion.judge.budget import Look
 
 HASH = re.compile(r"[0-9a-f]{32,64}(\.dir)?")
 LINE = re.compile(r"(?s).{1,500}")
@@ -75,17 +77,17 @@ class Ledger:
     keys: dict[str, Event] = field(default_factory=dict)
     versions: set[str] = field(default_factory=set)  # that were promoted
 
-    def looks(self) -> list[Look]:
+    def looks(self) -> "list[Look]":
         """The looks that were spent, in order: for `budget.count`."""
+        from champion.judge.budget import Look  # more than the standard library
+
         spent = [event.body for event in self.events if event.spent]
         return [Look(self.holdouts[body["budget"]["holdout"]], body["merge"]) for body in spent]
 
     def add(self, content: Any) -> str:
         """Take the next event, or say why it cannot be that."""
-        if not isinstance(content, dict) or set(content) != set(EVENT):
-            return "it is no event"
-        if name := unfit(content, EVENT) or unfit(content["body"], BODIES[content["kind"]]):
-            return f"{name} is missing or not what it should be"
+        if problem := misshapen(content):
+            return problem
         event = Event(**content)
         if event.number != len(self.events) + 1:
             return f"its number is {event.number}"
@@ -105,6 +107,14 @@ class Ledger:
         self.events.append(event)
         self.keys[event.key] = event
         return ""
+
+
+def misshapen(content: Any) -> str:
+    """Why something has not the form of an event; empty if it has."""
+    if not isinstance(content, dict) or set(content) != set(EVENT):
+        return "it is no event"
+    name = unfit(content, EVENT) or unfit(content["body"], BODIES[content["kind"]])
+    return f"{name} is missing or not what it should be" if name else ""
 
 
 def unfit(content: dict[str, Any], schema: dict[str, Any]) -> str:

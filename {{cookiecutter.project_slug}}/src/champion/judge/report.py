@@ -14,8 +14,8 @@ from typing import Any
 from champion.errors import Refusal
 from champion.judge.differences import draw
 from champion.judge.verdict_file import checked, read, stops
-from champion.judge.wording import SHOWN, amount, interval, level, used_up, value_of
-from champion.markdown import bullets, clean, code, codes, fold, graph, image, prose, table
+from champion.judge.wording import SHOWN, amount, interval, level, of_owners, used_up, value_of
+from champion.markdown import bullets, clean, code, fold, graph, image, prose, table
 
 FIGURE = "differences.png"
 MARKS = {"equivalent": "⚪", "better": "✅", "no_worse": "☑️", "worse": "🔻",
@@ -116,17 +116,18 @@ def as_markdown(file: dict[str, Any], base: str, command: str = "") -> str:
     """
     word, holds, override = file["verdict"], file.get("holds") or [], file.get("override")
     merge = bool(override) or (file["merge"] and not holds)
-    title = headline(file) if word != "invalid" else "Invalid: the models cannot be compared"
+    title = headline(file)
+    if word == "invalid":
+        bad = any(it["level"] == "error" for it in file["data_findings"])
+        what = "the data do not pass the checks" if bad else "the models cannot be compared"
+        title = f"Invalid: {what}"
     why = " ".join(prose(reason) for reason in [*holds, *file["reasons"]][:MOST_NOTES])
     if override:
         why = f"{code(override['by'])} overrides the judge: {prose(override['reason'])} {why}"
-    owned = (file["changes"] or {}).get("owner_paths")
+    owned = (file["changes"] or {}).get("owner_paths") or []
     parts = [
         f"### {STOPPED if word in WINNING and not merge else MARKS[word]} {prose(title)}",
         f"**Merge {'allowed' if merge else 'blocked'}.** {why}".rstrip(),
-        owned
-        and f"⚠️ **Changes how models are judged or run**, for an owner to review: "
-        f"{codes(owned, 4)}.",
         errors(file),
         compared(file),
         picture(file, base),
@@ -135,7 +136,7 @@ def as_markdown(file: dict[str, Any], base: str, command: str = "") -> str:
         "\n".join(f"- ⚠️ {prose(text)}" for text in file["findings"][:MOST_NOTES]),
         "\n".join(filter(None, sections(file, base))),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return of_owners(owned) + "\n\n".join(part for part in parts if part) + "\n"
 
 
 def compared(file: dict[str, Any]) -> str:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from champion.markdown import codes
+
 SHOWN = {
     "equivalent": "No change",
     "better": "Better",
@@ -63,6 +65,14 @@ def reasons(file: dict[str, Any], problem: str) -> Iterator[str]:
         needed = resolution["rows_for_target"]
         if needed and needed > resolution["rows"]:
             yield f"To show {amount(resolution['target'])} takes about {needed:,} rows."
+
+
+def of_owners(paths: list[str]) -> str:
+    """What a reviewer reads before all else, as Markdown; empty without such paths."""
+    if not paths:
+        return ""
+    what = "⚠️ **Changes how models are judged or run**, for an owner to review"
+    return f"{what}: {codes(paths, 4)}.\n\n"
 
 
 def listed(names: list[str], most: int = 3) -> str:
