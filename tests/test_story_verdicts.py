@@ -332,7 +332,7 @@ def test_an_owner_overrides_the_judge(host: ProjectHost) -> None:
     assert judged(host, pull, better(bob, -0.3)).startswith("failure: Worse")
     again = host.rerun(run, "bob")
     host.settle()
-    assert "bob is no owner of gate.yaml (CODEOWNERS), who may override" in again.log
+    assert "bob may not override: an owner (who administers this, or is named" in again.log
     assert stands(host, pull).startswith("failure: Worse")
     assert [event["kind"] for event in host.ledger()].count("override") == 1
 
@@ -493,6 +493,7 @@ def judging(
     host.home.bare.git("clone", "--quiet", host.github.remote(host.home, token), str(folder))
     monkeypatch.chdir(folder)
     monkeypatch.setenv("CHAMPION_VENV", sys.prefix)
+    monkeypatch.setenv("BASE", "main")
     for name, value in {
         "API_URL": host.github.api, "SERVER_URL": host.github.url, "REPOSITORY": NAME,
         "TOKEN": token.secret, "RUN_ID": "1", "RUN_ATTEMPT": "1",

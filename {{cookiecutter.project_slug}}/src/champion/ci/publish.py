@@ -86,11 +86,8 @@ def publish(api: Api) -> int:
 def published(api: Api, subject: Subject) -> int:
     """Write what there is to write about a commit."""
     if subject.step == "queue":
-        from champion.ci.production import confirmed
         from champion.ci.queue import settle
-        from champion.judge import ledger
 
-        confirmed(api, ledger.current())
         settle(api, subject)
     elif subject.step == "judge" and VERDICT.exists():
         from champion.ci.record import record

@@ -13,7 +13,7 @@ from champion.ci import gate, recorded
 from champion.ci.api import Api
 from champion.ci.judged import JUDGED, LOCK, OBJECTS, SKETCH, VERDICT
 from champion.ci.recorded import ADOPTS, Word
-from champion.ci.subject import Subject, event
+from champion.ci.subject import Subject
 from champion.errors import Refusal
 from champion.judge import budget, events, ledger, report
 from champion.judge.events import Event
@@ -58,7 +58,7 @@ def record(api: Api, subject: Subject) -> str:
     text = give(api, subject, said)
     if not subject.reason:
         # A person's run is in another concurrency group: its word stands, whoever comes last.
-        word, base = None, event()["repository"]["default_branch"]
+        word, base = None, os.environ["BASE"]
         while (newest := recorded.word(api, [subject.sha], base)) != word and newest:
             word = newest
             text = give(api, subject, *spoken(said, word))
