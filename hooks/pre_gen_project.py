@@ -50,7 +50,7 @@ TAKEN = set(
     re.findall(
         r"\w+",
         """
-    aux con nul prn champion conftest data deploy notebooks reports src test tests
+    aux con nul prn champion conftest data deploy notebooks reports src test tests tracker
 
     aiohappyeyeballs aiohttp aiohttp_retry aiosignal amqp annotated_types antlr4 appdirs
     ast_serialize asyncssh attr attrs billiard catboost celery certifi cffi cfgv

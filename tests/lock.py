@@ -1,5 +1,6 @@
 """Rewrite every lock: those of the generated project, then the template's own."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -17,10 +18,18 @@ sys.path.insert(0, str(PROJECT / "src"))
 from champion.workspace.lock import compiled, on_top  # noqa: E402
 
 
+def bake(folder: str, **answers: str) -> Path:
+    """Generate a project that still has the files of every option."""
+    made = cookiecutter(
+        str(ROOT), no_input=True, output_dir=folder, accept_hooks=False, extra_context=answers
+    )
+    return Path(made)
+
+
 def lock_project() -> None:
     """Lock in a project that was just generated, as its users do."""
     with tempfile.TemporaryDirectory() as folder:
-        baked = Path(cookiecutter(str(ROOT), no_input=True, output_dir=folder, accept_hooks=False))
+        baked = bake(folder)
         environment = {**os.environ, "CHAMPION_VENV": sys.prefix}
         command = [sys.executable, "src/champion", "lock", *sys.argv[1:]]
         subprocess.run(command, cwd=baked, env=environment, check=True)
@@ -28,11 +37,33 @@ def lock_project() -> None:
             shutil.copyfile(path, PROJECT / path.relative_to(baked))
 
 
+def trackers() -> list[Path]:
+    """The lock of each tracker, in the template."""
+    asked = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))["tracking"]
+    return [PROJECT / f".trackers/{name}.txt" for name in asked if name != "dvc"]
+
+
+def lock_trackers() -> None:
+    """Lock what each tracker asks for, so that it fits every other lock of the project."""
+    uv = shutil.which("uv") or "uv"
+    base = PROJECT / "requirements.txt"
+    below = [*sorted(PROJECT.glob("requirements*.txt")), *sorted(PROJECT.glob(".locks/*.txt"))]
+    for path in trackers():
+        with tempfile.TemporaryDirectory() as folder:
+            text = (bake(folder, tracking=path.stem) / "pyproject.toml").read_text("utf-8")
+        asked = tomllib.loads(text)["dependency-groups"]["tracking"]
+        constraints = tuple(part for other in below for part in ("-c", str(other)))
+        text = compiled(uv, asked, path, (*sys.argv[1:], *constraints))
+        path.write_text(on_top(text, [base]), encoding="utf-8", newline="\n")
+        below.append(path)
+
+
 def lock_template() -> None:
     """Lock the tools of `make demo`, and on top of the project's locks those of `make test`."""
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     uv = shutil.which("uv") or "uv"
     project = [PROJECT / f"requirements{part}.txt" for part in ("", "-dev", "-notebook", "-serve")]
+    project += trackers()
     tools, tests = ROOT / "requirements.txt", ROOT / "requirements-test.txt"
     for group, file, others in (("demo", tools, project), ("test", tests, [*project, tools])):
         constraints = tuple(part for path in others for part in ("-c", str(path)))
@@ -43,4 +74,5 @@ def lock_template() -> None:
 
 if __name__ == "__main__":
     lock_project()
+    lock_trackers()
     lock_template()

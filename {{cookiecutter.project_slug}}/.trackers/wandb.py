@@ -1,0 +1,43 @@
+"""The tracker: Weights & Biases. Says to it what champion.tracking tells on standard input.
+
+With WANDB_API_KEY runs go to the service, else to files in wandb/ (`wandb sync` sends them later).
+Nothing else knows which tracker this is: to change or replace it, edit this file.
+"""
+
+import json
+import os
+import sys
+from typing import Any
+
+ALIAS = "champion"
+
+
+def main(event: dict[str, Any]) -> None:
+    if token := os.environ.get("TRACKING_TOKEN"):
+        os.environ["WANDB_API_KEY"] = token
+    known = "WANDB_API_KEY" in os.environ
+    if not known and "CI" in os.environ:
+        return  # files would go with the machine
+    os.environ.setdefault("WANDB_MODE", "online" if known else "offline")
+    import wandb
+
+    # What this machine is called, prints and has changed is nobody's business.
+    quiet = wandb.Settings(
+        console="off", silent=True, disable_git=True, save_code=False, init_timeout=30,
+        x_disable_meta=True, x_disable_stats=True,
+    )  # fmt: skip
+    with wandb.init(
+        project=event["project"], name=event["name"], job_type=event["event"],
+        config={"params": event["params"], "tags": event["tags"]}, settings=quiet,
+    ) as run:  # fmt: skip
+        run.summary.update(event["metrics"])
+        if event["model"]:
+            model = wandb.Artifact(f"{event['project']}-model", "model", metadata=event["tags"])
+            model.add_file(event["model"], "model.skops")
+            # The same file again is the same version: its aliases move, also on the way back.
+            promoted = [ALIAS, event["version"]] if event["event"] == "promoted" else []
+            run.log_artifact(model, aliases=promoted)
+
+
+if __name__ == "__main__":
+    main(json.load(sys.stdin))
