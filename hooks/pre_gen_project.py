@@ -265,11 +265,6 @@ def main(answers: dict[str, str]) -> None:
     if not note["regenerated"]:
         if not shutil.which("git"):
             raise Refusal("git is not installed: install it, then run this again.")
-        if not re.fullmatch(r"@?[A-Za-z0-9-]*(/[\w.-]+)?", asked["github_owner"]):
-            raise Refusal(
-                f"github_owner: {asked['github_owner']!r} is no GitHub name: give the user or "
-                "organisation as in its address, or leave it empty."
-            )
         if asked["data_file"]:
             path = find_data(asked["data_file"])
             check_table(path)

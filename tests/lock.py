@@ -1,6 +1,5 @@
 """Rewrite every lock: those of the generated project, then the template's own."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -13,23 +12,16 @@ from cookiecutter.main import cookiecutter
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = ROOT / "{{cookiecutter.project_slug}}"
+TRACKERS = sorted(PROJECT.glob(".trackers/*.py"))
 sys.path.insert(0, str(PROJECT / "src"))
 
-from champion.workspace.lock import compiled, on_top  # noqa: E402
-
-
-def bake(folder: str, **answers: str) -> Path:
-    """Generate a project that still has the files of every option."""
-    made = cookiecutter(
-        str(ROOT), no_input=True, output_dir=folder, accept_hooks=False, extra_context=answers
-    )
-    return Path(made)
+from champion.workspace.lock import asked_by, compiled, on_top  # noqa: E402
 
 
 def lock_project() -> None:
     """Lock in a project that was just generated, as its users do."""
     with tempfile.TemporaryDirectory() as folder:
-        baked = bake(folder)
+        baked = Path(cookiecutter(str(ROOT), no_input=True, output_dir=folder, accept_hooks=False))
         environment = {**os.environ, "CHAMPION_VENV": sys.prefix}
         command = [sys.executable, "src/champion", "lock", *sys.argv[1:]]
         subprocess.run(command, cwd=baked, env=environment, check=True)
@@ -37,25 +29,17 @@ def lock_project() -> None:
             shutil.copyfile(path, PROJECT / path.relative_to(baked))
 
 
-def trackers() -> list[Path]:
-    """The lock of each tracker, in the template."""
-    asked = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))["tracking"]
-    return [PROJECT / f".trackers/{name}.txt" for name in asked if name != "dvc"]
-
-
 def lock_trackers() -> None:
     """Lock what each tracker asks for, so that it fits every other lock of the project."""
     uv = shutil.which("uv") or "uv"
     base = PROJECT / "requirements.txt"
     below = [*sorted(PROJECT.glob("requirements*.txt")), *sorted(PROJECT.glob(".locks/*.txt"))]
-    for path in trackers():
-        with tempfile.TemporaryDirectory() as folder:
-            text = (bake(folder, tracking=path.stem) / "pyproject.toml").read_text("utf-8")
-        asked = tomllib.loads(text)["dependency-groups"]["tracking"]
-        constraints = tuple(part for other in below for part in ("-c", str(other)))
-        text = compiled(uv, asked, path, (*sys.argv[1:], *constraints))
-        path.write_text(on_top(text, [base]), encoding="utf-8", newline="\n")
-        below.append(path)
+    for script in TRACKERS:
+        lock = script.with_suffix(".txt")
+        constraints = tuple(part for path in below for part in ("-c", str(path)))
+        text = compiled(uv, asked_by(script), lock, (*sys.argv[1:], *constraints))
+        lock.write_text(on_top(text, [base]), encoding="utf-8", newline="\n")
+        below.append(lock)
 
 
 def lock_template() -> None:
@@ -63,7 +47,7 @@ def lock_template() -> None:
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     uv = shutil.which("uv") or "uv"
     project = [PROJECT / f"requirements{part}.txt" for part in ("", "-dev", "-notebook", "-serve")]
-    project += trackers()
+    project += [script.with_suffix(".txt") for script in TRACKERS]
     tools, tests = ROOT / "requirements.txt", ROOT / "requirements-test.txt"
     for group, file, others in (("demo", tools, project), ("test", tests, [*project, tools])):
         constraints = tuple(part for path in others for part in ("-c", str(path)))

@@ -1,8 +1,13 @@
 """The tracker: MLflow. Says to it what champion.tracking tells on standard input.
 
 Runs and models go to the server that MLFLOW_TRACKING_URI names, else to mlflow.db and mlruns here.
-Nothing else knows which tracker this is: to change or replace it, edit this file.
+Nothing else knows which tracker this is: to change or replace it, edit this file,
+then `make lock`.
 """
+
+# /// script
+# dependencies = ["alembic>=1.16", "mlflow-skinny>=3.10", "sqlalchemy>=2"]
+# ///
 
 import json
 import logging
@@ -24,7 +29,7 @@ ALIAS = "champion"
 def main(event: dict[str, Any]) -> None:
     variables = json.loads(os.environ.get("CLOUD") or "{}")  # of the repository, in a workflow
     uri = os.environ.get("MLFLOW_TRACKING_URI") or variables.get("MLFLOW_TRACKING_URI")
-    if not uri and "CI" in os.environ:
+    if not uri and os.environ.get("CI"):
         return  # a file would go with the machine
     for name, value in VARIABLES.items():
         os.environ.setdefault(name, value)
@@ -44,11 +49,12 @@ def run(event: dict[str, Any]) -> str | None:
     """Log a run; return the address of its model, if that may be sent."""
     import mlflow
 
-    mlflow.set_experiment(event["project"])
-    with mlflow.start_run(run_name=event["name"]):
+    experiment = mlflow.set_experiment(event["project"]).experiment_id
+    # Made by the client: a run that mlflow itself starts names the user and the remote's address.
+    made = mlflow.MlflowClient().create_run(experiment, run_name=event["name"], tags=event["tags"])
+    with mlflow.start_run(made.info.run_id):
         mlflow.log_params(event["params"])
         mlflow.log_metrics(event["metrics"])
-        mlflow.set_tags({**event["tags"], "mlflow.source.git.commit": event["tags"]["code.commit"]})
         if not event["model"]:
             return None
         source = Path(event["root"], "src")
@@ -66,9 +72,8 @@ def promote(event: dict[str, Any]) -> None:
     """Move the alias to a version; register that first where it is not there yet."""
     import mlflow
 
-    name, version = event["project"], event["version"]
-    client = mlflow.MlflowClient()
-    client.set_registered_model_alias(name, ALIAS, registered(event) or register(event))
+    number = registered(event) or register(event)
+    mlflow.MlflowClient().set_registered_model_alias(event["project"], ALIAS, number)
 
 
 def registered(event: dict[str, Any]) -> str | None:
@@ -101,9 +106,7 @@ def _load_pyfunc(path: str) -> Any:
     from champion.project import package_name
 
     package = package_name(Path(__file__).parent)
-    return Model(
-        skops.io.load(path, trusted=importlib.import_module(f"{package}.model").TRUSTED)
-    )
+    return Model(skops.io.load(path, trusted=importlib.import_module(f"{package}.model").TRUSTED))
 
 
 class Model:

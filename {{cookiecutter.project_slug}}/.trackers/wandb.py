@@ -1,8 +1,13 @@
 """The tracker: Weights & Biases. Says to it what champion.tracking tells on standard input.
 
 With WANDB_API_KEY runs go to the service, else to files in wandb/ (`wandb sync` sends them later).
-Nothing else knows which tracker this is: to change or replace it, edit this file.
+Nothing else knows which tracker this is: to change or replace it, edit this file,
+then `make lock`.
 """
+
+# /// script
+# dependencies = ["wandb>=0.25"]
+# ///
 
 import json
 import os
@@ -15,10 +20,11 @@ ALIAS = "champion"
 def main(event: dict[str, Any]) -> None:
     if token := os.environ.get("TRACKING_TOKEN"):
         os.environ["WANDB_API_KEY"] = token
-    known = "WANDB_API_KEY" in os.environ
-    if not known and "CI" in os.environ:
+    known = bool(os.environ.get("WANDB_API_KEY"))
+    if not known and os.environ.get("CI"):
         return  # files would go with the machine
     os.environ.setdefault("WANDB_MODE", "online" if known else "offline")
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     import wandb
 
     # What this machine is called, prints and has changed is nobody's business.

@@ -20,7 +20,7 @@ from champion.errors import shown
 from champion.judge.champion import read_yaml
 from champion.judge.changes import flat
 from champion.judge.commit import worktree
-from champion.project import MODEL, RAW, REPORTS, SOURCE, TRAIN
+from champion.project import MODEL, RAW, REPORTS, TRACKER, TRAIN
 from champion.settings import GATE, Params
 from champion.workspace import objects
 from champion.workspace.git import attempt, show
@@ -28,7 +28,6 @@ from champion.workspace.lock import LOCK
 
 RECORD = REPORTS / "training.json"
 SCORES = REPORTS / "cv.json"
-TRACKER = SOURCE / "tracker.py"
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy", "skops")
 PATIENCE = 120.0  # seconds that a tracker may take
 MADE = (":!reports", ":!dvc.lock")  # by the pipeline: no change of a person's
@@ -83,7 +82,7 @@ def promoted(version: str, commit: str, model: Path) -> str:
     """
     if not TRACKER.exists():
         return ""
-    made, scores = (read_yaml(show(commit, path.as_posix())) for path in (RECORD, SCORES))
+    made, scores = (written(show(commit, path.as_posix())) for path in (RECORD, SCORES))
     raw = show(commit, f"{RAW.as_posix()}.dvc")
     with tempfile.TemporaryDirectory() as folder, worktree(commit, Path(folder)) as root:
         return tell(
@@ -99,7 +98,7 @@ def told(
 ) -> dict[str, dict[str, Any]]:
     """Parameters, metrics and tags, each as plain names and values; nothing of the rows."""
     data, environment, model = (made.get(key) or {} for key in ("data", "environment", "model"))
-    pointer = (read_yaml(raw).get("outs") or [{}])[0]
+    pointer = (written(raw).get("outs") or [{}])[0]
     tags = {"code": code, "data": {**data, "raw": pointer.get("md5")}}
     return {
         "params": flat(made.get("params") or {}),
@@ -110,7 +109,7 @@ def told(
 
 def exposed(gate: str) -> bool:
     """Whether a model learns from a personal column, so that its file may hold values of it."""
-    data = read_yaml(gate).get("data") or {}
+    data = written(gate).get("data") or {}
     unseen = {data.get("id"), data.get("time"), data.get("group"), *(data.get("leave_out") or ())}
     return bool({*(data.get("personal") or ())} - unseen)
 
@@ -122,7 +121,9 @@ def tell(event: dict[str, Any], known: dict[str, Any], root: Path, model: Path) 
     ----------
     root : the folder that holds the model's commit.
     """
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "name"
+    ]
     file = None if exposed((root / GATE).read_text(encoding="utf-8")) else str(model.absolute())
     event |= {**known, "project": project, "root": str(root.absolute()), "model": file}
     try:
@@ -131,13 +132,19 @@ def tell(event: dict[str, Any], known: dict[str, Any], root: Path, model: Path) 
             input=json.dumps(event, default=str),
             capture_output=True, encoding="utf-8", errors="replace", timeout=PATIENCE,
         )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        why = f"it did not answer within {PATIENCE:.0f} s"
+    except subprocess.TimeoutExpired:
+        why = f"no answer within {PATIENCE:.0f} s"
     else:
-        print(done.stdout, end="", flush=True)
         if not done.returncode:
+            print(done.stdout, end="", flush=True)
             return ""
-        why = shown(([*done.stderr.split("\n")] or [""])[-1])
-    warning = f"{TRACKER} was not told what was {event['event']} ({why}): that is all that is missing."
+        why = shown((done.stderr.strip().splitlines() or ["no reason given"])[-1]).rstrip(".")
+    warning = f"{TRACKER} was not told what was {event['event']}: {why}. Nothing else is missing."
     print(f"Warning: {warning}", flush=True)
     return warning
+
+
+def written(text: str) -> dict[str, Any]:
+    """A mapping that a commit holds; empty where it is anything else."""
+    content = read_yaml(text)
+    return content if isinstance(content, dict) else {}
