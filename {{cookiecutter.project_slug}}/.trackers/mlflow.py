@@ -50,8 +50,9 @@ def run(event: dict[str, Any]) -> str | None:
     import mlflow
 
     experiment = mlflow.set_experiment(event["project"]).experiment_id
+    tags = {name: str(it) for name, it in event["tags"].items()}
     # Made by the client: a run that mlflow itself starts names the user and the remote's address.
-    made = mlflow.MlflowClient().create_run(experiment, run_name=event["name"], tags=event["tags"])
+    made = mlflow.MlflowClient().create_run(experiment, run_name=event["name"], tags=tags)
     with mlflow.start_run(made.info.run_id):
         mlflow.log_params(event["params"])
         mlflow.log_metrics(event["metrics"])

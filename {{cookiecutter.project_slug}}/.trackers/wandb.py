@@ -30,7 +30,7 @@ def main(event: dict[str, Any]) -> None:
     # What this machine is called, prints and has changed is nobody's business.
     quiet = wandb.Settings(
         console="off", silent=True, disable_git=True, save_code=False, init_timeout=30,
-        x_disable_meta=True, x_disable_stats=True,
+        x_disable_meta=True, x_disable_stats=True, host="",
     )  # fmt: skip
     with wandb.init(
         project=event["project"], name=event["name"], job_type=event["event"],
