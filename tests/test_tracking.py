@@ -189,7 +189,7 @@ def test_no_value_and_no_model_of_a_personal_column_is_told(project: BakedProjec
 # MLflow
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """A real MLflow server that is on its way up, with a store and files of its own."""
     folder = tmp_path_factory.mktemp("mlflow")
@@ -230,7 +230,7 @@ def test_mlflow_knows_each_training_and_which_model_is_the_champion(
     client = mlflow.MlflowClient()
     first = project.git("rev-parse", "HEAD")
     change(project, "params.yaml", model={"kind": "boosted"})
-    assert "Warning" not in project.champion("repro").stdout
+    assert "Warning" not in project.champion("repro", "evaluate").stdout
     experiment = client.get_experiment_by_name("members")
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.data.metrics == scores()

@@ -1,8 +1,7 @@
 """The tracker: MLflow. Says to it what champion.tracking tells on standard input.
 
 Runs and models go to the server that MLFLOW_TRACKING_URI names, else to mlflow.db and mlruns here.
-Nothing else knows which tracker this is: to change or replace it, edit this file,
-then `make lock`.
+Nothing else knows which tracker this is: to replace it, edit this file, then `make lock`.
 """
 
 # /// script
@@ -19,7 +18,7 @@ from typing import Any
 
 VARIABLES = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }

@@ -1,8 +1,7 @@
 """The tracker: Weights & Biases. Says to it what champion.tracking tells on standard input.
 
 With WANDB_API_KEY runs go to the service, else to files in wandb/ (`wandb sync` sends them later).
-Nothing else knows which tracker this is: to change or replace it, edit this file,
-then `make lock`.
+Nothing else knows which tracker this is: to replace it, edit this file, then `make lock`.
 """
 
 # /// script
