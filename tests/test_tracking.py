@@ -1,7 +1,8 @@
-"""What made a model is recorded; a tracker is told, and can fail without harm."""
+"""DVC compares trainings by itself; a tracker is told what made a model, and can fail without harm."""
 
 import json
 import os
+import platform
 import re
 import shutil
 import socket
@@ -21,7 +22,9 @@ from ruamel.yaml import YAML
 
 from champion import tracking
 from champion.judge.champion import output
+from champion.judge.changes import flat
 from champion.project import MODEL
+from champion.settings import Settings
 from champion.workspace import objects
 from conftest import PROJECT, Bake, BakedProject
 from pull_requests import published
@@ -58,14 +61,14 @@ def adopt(project: BakedProject, tracker: str) -> None:
     commit(project, f"Adopt {tracker}")
 
 
-def record() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(Path("reports/training.json").read_text())
-    return found
-
-
 def scores() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(Path("reports/cv.json").read_text())
     return found
+
+
+def train() -> None:
+    """Tell the tracker as the stage does, without training."""
+    tracking.trained(scores(), Settings.load().params)
 
 
 def promote(project: BakedProject, version: str, at: str = "HEAD") -> str:
@@ -80,29 +83,12 @@ def told(project: BakedProject) -> dict[str, Any]:
     return found
 
 
-# the record, and DVC's own commands
-
-
-def test_the_record_joins_what_dvc_lock_says(project: BakedProject) -> None:
-    train = YAML(typ="safe").load(Path("dvc.lock"))["stages"]["train"]
-    hashes = {it["path"]: it["md5"] for it in (*train["deps"], *train["outs"])}
-    made = record()
-    assert made["data"] == {"md5": hashes["data/train.parquet"], "rows": scores()["rows"]}
-    assert made["environment"]["lock"] == hashes["requirements.txt"]
-    assert made["model"] == objects.described(MODEL)
-    assert made["model"]["md5"] == hashes["model.skops"]
-    params = YAML(typ="safe").load(Path("params.yaml"))
-    assert made["params"] == {key: params[key] for key in ("model", "cv", "seed")}
-    assert made["environment"]["python"] == sys.version.split()[0]
-    assert made["environment"]["libraries"]["numpy"] == np.__version__
-    assert socket.gethostname() not in Path("reports/training.json").read_text()
+# DVC's own commands
 
 
 def test_dvc_compares_two_trainings(project: BakedProject) -> None:
-    before = record()["model"]
     change(project, "params.yaml", model={"kind": "boosted"})
-    project.run(sys.executable, "-m", "dvc", "repro", "--quiet")
-    assert record()["model"] != before
+    project.run(sys.executable, "-m", "dvc", "repro", "--quiet", "train")
     commit(project, "Another model")
     for command, told in (
         (("metrics", "diff", "HEAD~1", "--json"), "roc_auc"),
@@ -116,23 +102,44 @@ def test_dvc_compares_two_trainings(project: BakedProject) -> None:
 # the tracker
 
 
-def test_a_training_tells_its_tracker_and_leaves_the_same(project: BakedProject) -> None:
-    before = [Path(name).read_bytes() for name in ("model.skops", "reports/training.json")]
+def test_what_is_told_is_what_dvc_lock_says(project: BakedProject) -> None:
     (project.path / "src/tracker.py").write_text(WRITES)
+    before = MODEL.read_bytes()
     assert "told the tracker\n" in project.champion("train").stdout
-    after = [Path(name).read_bytes() for name in ("model.skops", "reports/training.json")]
-    assert after == before
+    assert MODEL.read_bytes() == before
     event = told(project)
     assert event["event"] == "trained"
     assert event["project"] == "members"
     assert event["metrics"] == scores()
-    assert event["params"]["model.boosted.max_iter"] == 30
+    params = YAML(typ="safe").load(Path("params.yaml"))
+    assert event["params"] == flat({key: params[key] for key in ("model", "cv", "seed")})
+    lock = YAML(typ="safe").load(Path("dvc.lock"))["stages"]["train"]
+    hashes = {it["path"]: it["md5"] for it in (*lock["deps"], *lock["outs"])}
     tags = event["tags"]
     assert tags["code.commit"] == project.git("rev-parse", "HEAD")
     assert tags["code.changed"]
-    assert tags["data.md5"] == record()["data"]["md5"]
-    assert tags["data.raw"] in Path("data/raw.dvc").read_text()
+    assert tags["data.md5"] == hashes["data/train.parquet"]
+    assert tags["data.rows"] == scores()["rows"]
+    assert f"md5: {tags['data.raw']}\n" in Path("data/raw.dvc").read_text()
+    assert tags["environment.lock"] == hashes["requirements.txt"]
+    assert tags["environment.python"] == platform.python_version()
+    assert tags["environment.libraries.numpy"] == np.__version__
+    assert tags["model.md5"] == hashes["model.skops"]
     assert tags["model.sha256"] == objects.sha256(MODEL)
+    assert socket.gethostname() not in json.dumps(event)
+
+    commit(project, "Adopt a tracker")
+    assert promote(project, "v1.0.0") == ""
+    later = told(project)
+    assert (later["event"], later["version"]) == ("promoted", "v1.0.0")
+    assert [later[key] for key in ("params", "metrics")] == [
+        event[key] for key in ("params", "metrics")
+    ]
+    tags |= {"code.commit": project.git("rev-parse", "HEAD"), "code.changed": False}
+    of_the_machine = ("environment.python", "environment.platform", "environment.libraries")
+    assert later["tags"] == {
+        name: it for name, it in tags.items() if not name.startswith(of_the_machine)
+    }
 
 
 @pytest.mark.parametrize(
@@ -154,7 +161,7 @@ def test_a_tracker_that_fails_is_one_sentence(
 ) -> None:
     monkeypatch.setattr(tracking, "PATIENCE", 1.0 if "sleep" in source else 60.0)
     (project.path / "src/tracker.py").write_text(source)
-    tracking.trained(record(), scores())
+    train()
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("Warning: src/tracker.py was not told what was trained: ")
     assert why in line
@@ -168,21 +175,21 @@ def test_a_forks_training_is_nobodys(
     monkeypatch.setenv("GITHUB_REPOSITORY", "ada/members")
     for repository, heard in (("eve/members", False), ("ada/members", True)):
         monkeypatch.setenv("HEAD_REPOSITORY", repository)
-        tracking.trained(record(), scores())
+        train()
         assert (project.path / "told.json").exists() == heard
 
 
 def test_no_value_and_no_model_of_a_personal_column_is_told(project: BakedProject) -> None:
     (project.path / "src/tracker.py").write_text(WRITES)
-    tracking.trained(record(), scores())
+    train()
     event = told(project)
     assert event["model"] == str(MODEL.absolute())
     assert not re.findall(rf"(?<!\w)({'|'.join(COLUMNS)})(?!\w)", json.dumps(event))
     change(project, "gate.yaml", data={"personal": ["age"]})
-    tracking.trained(record(), scores())
+    train()
     assert told(project)["model"] is None
     change(project, "gate.yaml", data={"leave_out": ["age"]})
-    tracking.trained(record(), scores())
+    train()
     assert told(project)["model"] is not None
 
 
@@ -244,7 +251,6 @@ def test_mlflow_knows_each_training_and_which_model_is_the_champion(
     assert promote(project, "v1.0.0", first) == ""
     assert promote(project, "v1.1.0") == ""
     after = champion_says(project)
-    assert promote(project, "v1.1.0") == ""  # once more
     assert promote(project, "v1.0.0", first) == ""  # back
     assert champion_says(project, first) != after
     there = {it.version: it.tags["version"] for it in client.search_model_versions("")}
@@ -294,7 +300,7 @@ def test_mlflow_that_is_down_costs_a_sentence_and_seconds(
     adopt(project, "mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", NOWHERE)
     started = time.monotonic()
-    tracking.trained(record(), scores())
+    train()
     assert time.monotonic() - started < 60
     assert len(capsys.readouterr().out.splitlines()) == 1
 
@@ -333,10 +339,10 @@ def test_wandb_keeps_runs_in_files_without_an_account(
     for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
         monkeypatch.setenv(name, str(tmp_path / "wandb"))
     monkeypatch.setenv("CI", "true")
-    tracking.trained(record(), scores())
+    train()
     assert not Path("wandb").exists()
     monkeypatch.delenv("CI")
-    tracking.trained(record(), scores())
+    train()
     records = kept(Path("wandb"))
     (run,) = of_kind(records, "run")
     assert run.project == "members"
@@ -357,5 +363,5 @@ def test_wandb_keeps_runs_in_files_without_an_account(
     assert set(model.aliases) >= {"champion", "v1.0.0"}
     assert project.git("status", "--porcelain") == ""
     change(project, "gate.yaml", data={"personal": ["club"]})
-    tracking.trained(record(), scores())
+    train()
     assert not of_kind(kept(Path("wandb")), "artifact")

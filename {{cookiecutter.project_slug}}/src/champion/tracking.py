@@ -1,8 +1,9 @@
-"""What made a model: a record beside it in Git, and the tracker that is told of it.
+"""What made a model, for a tracker beside Git.
 
-`reports/training.json` says what dvc.lock does not, and both are of one commit: that needs no
-server. A tracker is a program, `src/tracker.py`, that is there only if one was chosen. It is told
-as JSON on its standard input, in a process of its own, so that nothing it does fails a training.
+dvc.lock says it already: code, data, lock, parameters and model by their hashes, and
+`reports/cv.json` beside it the rows and the metrics. That needs no server. A tracker is a program,
+`src/tracker.py`, that is there only if one was chosen. It is told as JSON on its standard input, in
+a process of its own, so that nothing it does fails a training.
 """
 
 import json
@@ -11,7 +12,6 @@ import platform
 import subprocess
 import sys
 import tempfile
-import tomllib
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
@@ -20,57 +20,49 @@ from champion.errors import shown
 from champion.judge.champion import read_yaml
 from champion.judge.changes import flat
 from champion.judge.commit import worktree
-from champion.project import MODEL, RAW, REPORTS, TRACKER, TRAIN
+from champion.project import MODEL, RAW, REPORTS, SOURCE, TRACKER, TRAIN, package_name
 from champion.settings import GATE, Params
 from champion.workspace import objects
 from champion.workspace.git import attempt, show
 from champion.workspace.lock import LOCK
 
-RECORD = REPORTS / "training.json"
 SCORES = REPORTS / "cv.json"
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy", "skops")
 PATIENCE = 120.0  # seconds that a tracker may take
 MADE = (":!reports", ":!dvc.lock")  # by the pipeline: no change of a person's
 
 
-def record(rows: int, params: Params) -> dict[str, Any]:
-    """What made the model that was just saved; the same for the same inputs on one machine.
-
-    The hashes of data and lock are those of dvc.lock, which has the code's beside them.
-    """
-    return {
-        "data": {"md5": objects.md5(TRAIN), "rows": rows},
-        "params": {"model": params.model, "cv": {"folds": params.cv.folds}, "seed": params.seed},
-        "environment": {
-            "python": platform.python_version(),
-            "platform": f"{platform.system()} {platform.machine()}",
-            "lock": objects.md5(LOCK) if LOCK.exists() else None,
-            "libraries": {name: installed(name) for name in LIBRARIES},
-        },
-        "model": objects.described(MODEL),
-    }
-
-
-def trained(made: dict[str, Any], scores: dict[str, Any]) -> None:
-    """Tell the tracker of a training; a fork's is nobody's to keep.
+def trained(scores: dict[str, Any], params: Params) -> None:
+    """Tell the tracker of the training that has just saved its model; a fork's is nobody's to keep.
 
     Parameters
     ----------
-    made : its record.
     scores : of cross-validation. The holdout's are for the judge: people tune on what they see.
     """
     here = os.environ.get("GITHUB_REPOSITORY", "")
-    if TRACKER.exists() and os.environ.get("HEAD_REPOSITORY") in (None, "", here):
-        commit = attempt("rev-parse", "HEAD").stdout.strip()
-        changed = bool(attempt("status", "--porcelain", "--", ".", *MADE).stdout)
-        code = {"commit": commit, "changed": changed}
-        raw = Path(f"{RAW}.dvc")
-        tell(
-            {"event": "trained", "name": os.environ.get("DVC_EXP_NAME") or commit[:10]},
-            told(made, scores, code, raw.read_text(encoding="utf-8") if raw.exists() else ""),
-            Path(),
-            MODEL,
-        )
+    if not TRACKER.exists() or os.environ.get("HEAD_REPOSITORY") not in (None, "", here):
+        return
+    commit = attempt("rev-parse", "HEAD").stdout.strip()
+    raw = Path(f"{RAW}.dvc")
+    made = {
+        "code": {
+            "commit": commit,
+            "changed": bool(attempt("status", "--porcelain", "--", ".", *MADE).stdout),
+        },
+        "data": {
+            "md5": objects.md5(TRAIN),
+            "raw": pointed(raw.read_text(encoding="utf-8")) if raw.exists() else None,
+        },
+        "environment": {
+            "lock": objects.md5(LOCK) if LOCK.exists() else None,
+            "python": platform.python_version(),
+            "platform": f"{platform.system()} {platform.machine()}",
+            "libraries": {name: installed(name) for name in LIBRARIES},
+        },
+    }
+    asked = {"model": params.model, "cv": {"folds": params.cv.folds}, "seed": params.seed}
+    name = os.environ.get("DVC_EXP_NAME") or commit[:10]
+    tell({"event": "trained", "name": name}, asked, scores, made, Path(), MODEL)
 
 
 def promoted(version: str, commit: str, model: Path) -> str:
@@ -82,29 +74,21 @@ def promoted(version: str, commit: str, model: Path) -> str:
     """
     if not TRACKER.exists():
         return ""
-    made, scores = (written(show(commit, path.as_posix())) for path in (RECORD, SCORES))
-    raw = show(commit, f"{RAW.as_posix()}.dvc")
-    with tempfile.TemporaryDirectory() as folder, worktree(commit, Path(folder)) as root:
-        return tell(
-            {"event": "promoted", "name": version, "version": version},
-            told(made, scores, {"commit": commit, "changed": False}, raw),
-            root,
-            model,
-        )
-
-
-def told(
-    made: dict[str, Any], scores: dict[str, Any], code: dict[str, Any], raw: str
-) -> dict[str, dict[str, Any]]:
-    """Parameters, metrics and tags, each as plain names and values; nothing of the rows."""
-    data, environment, model = (made.get(key) or {} for key in ("data", "environment", "model"))
-    pointer = (written(raw).get("outs") or [{}])[0]
-    tags = {"code": code, "data": {**data, "raw": pointer.get("md5")}}
-    return {
-        "params": flat(made.get("params") or {}),
-        "metrics": {name: it for name, it in scores.items() if isinstance(it, int | float)},
-        "tags": flat({**tags, "environment": environment, "model": model}),
+    train = (written(show(commit, "dvc.lock")).get("stages") or {}).get("train") or {}
+    read = {it["path"]: it["md5"] for it in train.get("deps") or ()}
+    made = {
+        "code": {"commit": commit, "changed": False},
+        "data": {
+            "md5": read.get(TRAIN.as_posix()),
+            "raw": pointed(show(commit, f"{RAW.as_posix()}.dvc")),
+        },
+        "environment": {"lock": read.get(LOCK.as_posix())},
     }
+    asked = (train.get("params") or {}).get("params.yaml") or {}
+    scores = written(show(commit, SCORES.as_posix()))
+    event = {"event": "promoted", "name": version, "version": version}
+    with tempfile.TemporaryDirectory() as folder, worktree(commit, Path(folder)) as root:
+        return tell(event, asked, scores, made, root, model)
 
 
 def exposed(gate: str) -> bool:
@@ -114,18 +98,31 @@ def exposed(gate: str) -> bool:
     return bool({*(data.get("personal") or ())} - unseen)
 
 
-def tell(event: dict[str, Any], known: dict[str, Any], root: Path, model: Path) -> str:
+def tell(
+    event: dict[str, Any],
+    params: dict[str, Any],
+    scores: dict[str, Any],
+    made: dict[str, Any],
+    root: Path,
+    model: Path,
+) -> str:
     """Run the tracker; say it in a sentence if that fails.
+
+    It gets parameters, metrics and tags as plain names and values, and nothing of the rows.
 
     Parameters
     ----------
     root : the folder that holds the model's commit.
     """
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"][
-        "name"
-    ]
-    file = None if exposed((root / GATE).read_text(encoding="utf-8")) else str(model.absolute())
-    event |= {**known, "project": project, "root": str(root.absolute()), "model": file}
+    made["data"]["rows"] = scores.get("rows")
+    event |= {
+        "params": flat(params),
+        "metrics": {name: it for name, it in scores.items() if isinstance(it, int | float)},
+        "tags": flat({**made, "model": objects.described(model)}),
+        "project": package_name(root / SOURCE),
+        "root": str(root.absolute()),
+        "model": None if exposed((root / GATE).read_text("utf-8")) else str(model.absolute()),
+    }
     try:
         done = subprocess.run(
             [sys.executable, str(TRACKER)],
@@ -142,6 +139,13 @@ def tell(event: dict[str, Any], known: dict[str, Any], root: Path, model: Path) 
     warning = f"{TRACKER} was not told what was {event['event']}: {why}. Nothing else is missing."
     print(f"Warning: {warning}", flush=True)
     return warning
+
+
+def pointed(pointer: str) -> str | None:
+    """The hash of the raw data that a pointer of DVC's names."""
+    outs = written(pointer).get("outs") or [{}]
+    named: str | None = outs[0].get("md5")
+    return named
 
 
 def written(text: str) -> dict[str, Any]:

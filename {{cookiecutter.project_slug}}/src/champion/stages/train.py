@@ -42,15 +42,9 @@ def run(_: argparse.Namespace) -> None:
         print(f"{label} {measured[name].mean():.4g} ± {error:.2g} over the folds")
     REPORTS.mkdir(exist_ok=True)
     means = {**measured.mean().round(6).to_dict(), "rows": len(X)}
-    made = tracking.record(len(X), settings.params)
-    for name, content in (
-        ("cv", means),
-        ("folds", measured.to_dict("list")),
-        ("training", made),
-    ):
-        text = json.dumps(content, indent=2, default=str)
-        (REPORTS / f"{name}.json").write_text(text + "\n", "utf-8")
-    tracking.trained(made, means)
+    for name, content in {"cv": means, "folds": measured.to_dict("list")}.items():
+        (REPORTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    tracking.trained(means, settings.params)
 
 
 def new_model(settings: Settings) -> Any:
