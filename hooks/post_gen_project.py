@@ -136,7 +136,9 @@ def main(answers: dict[str, str]) -> None:
     choose(".licenses", {f"{answers['license']}.txt": "LICENSE"})
     scheme = re.match(r"(\w+)://", answers["storage"])
     choose(".locks", {f"{scheme[1] if scheme else 'none'}.txt": "requirements-storage.txt"})
-    tracker = {".py": "src/tracker.py", ".txt": "requirements-tracking.txt"}
+    tracker = {
+        ".py": "src/tracker.py", ".txt": "requirements-tracking.txt", ".md": "docs/tracking.md"
+    }  # fmt: skip
     choose(".trackers", {answers["tracking"] + end: name for end, name in tracker.items()})
     keep_deployment(answers["deploy"])
     if answers["data_file"]:

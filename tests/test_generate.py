@@ -230,15 +230,21 @@ def test_a_cloud_remote_brings_its_lock(baked: Bake) -> None:
         assert extra in (project.path / "requirements-storage.txt").read_text(encoding="utf-8")
 
 
-def test_a_tracker_brings_its_lock(baked: Bake) -> None:
-    files = ("src/tracker.py", "requirements-tracking.txt")
-    assert not any((baked().path / name).exists() for name in files)
-    for tracker, package in {"mlflow": "mlflow-skinny", "wandb": "wandb"}.items():
-        script, lock = (
-            (baked(tracking=tracker).path / name).read_text(encoding="utf-8") for name in files
-        )
+def test_a_tracker_brings_its_lock_and_its_page(baked: Bake) -> None:
+    names = ("src/tracker.py", "requirements-tracking.txt", "docs/tracking.md", "README.md")
+    *absent, readme = (baked().path / name for name in names)
+    assert not any(path.exists() for path in absent)
+    assert names[2] not in readme.read_text(encoding="utf-8")
+    for tracker, package, title in (
+        ("mlflow", "mlflow-skinny", "MLflow"),
+        ("wandb", "wandb", "Weights & Biases"),
+    ):
+        folder = baked(tracking=tracker).path
+        script, lock, page, said = ((folder / it).read_text(encoding="utf-8") for it in names)
         assert f"import {tracker}" in script
         assert f"\n{package}==" in lock
+        assert f"tells {title}" in page
+        assert f"({names[2]})" in said
 
 
 # the template itself

@@ -146,11 +146,12 @@ def test_what_is_told_is_what_dvc_lock_says(project: BakedProject) -> None:
     ("source", "why"),
     [
         ("import sys; sys.exit('no such server')", "no such server."),
-        ("import nothing_like_it", "No module named 'nothing_like_it'."),
+        ("import nothing_like_it", ": No module named 'nothing_like_it'."),
+        ("import http.client as it; raise it.HTTPException('no:\\n  way')", ": no."),
         ("raise SystemExit(3)", "no reason given."),
         ("import time; time.sleep(60)", "no answer within 1 s."),
     ],
-    ids=["refused", "not installed", "silent", "hangs"],
+    ids=["refused", "not installed", "of two lines", "silent", "hangs"],
 )
 def test_a_tracker_that_fails_is_one_sentence(
     project: BakedProject,

@@ -28,7 +28,7 @@ def main(event: dict[str, Any]) -> None:
 
     # What this machine is called, prints and has changed is nobody's business.
     quiet = wandb.Settings(
-        console="off", silent=True, disable_git=True, save_code=False, init_timeout=30,
+        console="off", silent=True, disable_git=True, save_code=False, init_timeout=15,
         x_disable_meta=True, x_disable_stats=True, host="",
     )  # fmt: skip
     with wandb.init(

@@ -9,6 +9,7 @@ a process of its own, so that nothing it does fails a training.
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -135,10 +136,17 @@ def tell(
         if not done.returncode:
             print(done.stdout, end="", flush=True)
             return ""
-        why = shown((done.stderr.strip().splitlines() or ["no reason given"])[-1]).rstrip(".")
+        why = reason(done.stderr)
     warning = f"{TRACKER} was not told what was {event['event']}: {why}. Nothing else is missing."
     print(f"Warning: {warning}", flush=True)
     return warning
+
+
+def reason(errors: str) -> str:
+    """Why a program ended, without its traceback and the further lines of its last word."""
+    said = [line for line in errors.splitlines() if line[:1].strip()]
+    last = re.sub(r"^([a-z_]\w*\.)*[A-Z]\w*: ", "", said[-1] if said else "no reason given")
+    return shown(last).rstrip(".:")
 
 
 def pointed(pointer: str) -> str | None:
