@@ -92,11 +92,16 @@ def promoted(version: str, commit: str, model: Path) -> str:
         return tell(event, asked, scores, made, root, model)
 
 
-def exposed(gate: str) -> bool:
-    """Whether a model learns from a personal column, so that its file may hold values of it."""
-    data = written(gate).get("data") or {}
-    unseen = {data.get("id"), data.get("time"), data.get("group"), *(data.get("leave_out") or ())}
-    return bool({*(data.get("personal") or ())} - unseen)
+def exposed(root: Path) -> bool:
+    """Whether a commit's model learned from a personal column: its file may hold values of it.
+
+    Parameters
+    ----------
+    root : the folder that holds the commit. What is declared personal since then counts as well.
+    """
+    then, now = (written((it / GATE).read_text("utf-8")).get("data") or {} for it in (root, Path()))
+    unseen = {then.get("id"), then.get("time"), then.get("group"), *(then.get("leave_out") or ())}
+    return bool({*(then.get("personal") or ()), *(now.get("personal") or ())} - unseen)
 
 
 def tell(
@@ -122,7 +127,7 @@ def tell(
         "tags": flat({**made, "model": objects.described(model)}),
         "project": package_name(root / SOURCE),
         "root": str(root.absolute()),
-        "model": None if exposed((root / GATE).read_text("utf-8")) else str(model.absolute()),
+        "model": None if exposed(root) else str(model.absolute()),
     }
     try:
         done = subprocess.run(
