@@ -147,7 +147,7 @@ def test_what_is_told_is_what_dvc_lock_says(project: BakedProject) -> None:
     [
         ("import sys; sys.exit('no such server')", "no such server."),
         ("import nothing_like_it", "No module named 'nothing_like_it'."),
-        ("import http.client as it; raise it.HTTPException('no:\\n  way')", "no."),
+        ("import http.client as it; raise it.HTTPException('no:\\nway')", "no."),
         ("raise SystemExit(3)", "no reason given."),
         ("import time; time.sleep(60)", "no answer within 1 s."),
     ],

@@ -148,10 +148,10 @@ def tell(
 
 
 def reason(errors: str) -> str:
-    """Why a program ended, without its traceback and the further lines of its last word."""
-    said = [line for line in errors.splitlines() if line[:1].strip()]
-    last = re.sub(r"^([a-z_]\w*\.)*[A-Z]\w*: ", "", said[-1] if said else "no reason given")
-    return shown(last).rstrip(".:")
+    """Why a program ended: the first line of what it raised, else the last that it said."""
+    raised = re.findall(r"(?m)^[\w.]+(?:Error|Exception): (.+)$", errors)
+    said = raised or errors.strip().splitlines() or ["no reason given"]
+    return shown(said[-1]).rstrip(".:")
 
 
 def pointed(pointer: str) -> str | None:
