@@ -17,10 +17,11 @@ CACHES = ("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache")  # of th
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
 
-def choose(folder: str, chosen: str, name: str) -> None:
-    """Keep one file of `folder` as `name`; remove the others."""
-    if Path(folder, chosen).is_file():
-        os.replace(Path(folder, chosen), name)
+def choose(folder: str, names: dict[str, str]) -> None:
+    """Keep files of `folder` under other names, where there are such; remove the others."""
+    for chosen, name in names.items():
+        if Path(folder, chosen).is_file():
+            os.replace(Path(folder, chosen), name)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -132,9 +133,13 @@ def main(answers: dict[str, str]) -> None:
     NOTE.unlink()
     for cache in [path for name in CACHES for path in Path().rglob(name)]:
         shutil.rmtree(cache, ignore_errors=True)
-    choose(".licenses", f"{answers['license']}.txt", "LICENSE")
+    choose(".licenses", {f"{answers['license']}.txt": "LICENSE"})
     scheme = re.match(r"(\w+)://", answers["storage"])
-    choose(".locks", f"{scheme[1] if scheme else 'none'}.txt", "requirements-storage.txt")
+    choose(".locks", {f"{scheme[1] if scheme else 'none'}.txt": "requirements-storage.txt"})
+    tracker = {
+        ".py": "src/tracker.py", ".txt": "requirements-tracking.txt", ".md": "docs/tracking.md"
+    }  # fmt: skip
+    choose(".trackers", {answers["tracking"] + end: name for end, name in tracker.items()})
     keep_deployment(answers["deploy"])
     if answers["data_file"]:
         remove_sample()

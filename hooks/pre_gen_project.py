@@ -50,28 +50,30 @@ TAKEN = set(
     re.findall(
         r"\w+",
         """
-    aux con nul prn champion conftest data deploy notebooks reports src test tests
+    aux con nul prn champion conftest data deploy notebooks reports src test tests tracker
 
-    aiohappyeyeballs aiohttp aiohttp_retry aiosignal amqp annotated_types antlr4 appdirs
-    ast_serialize asyncssh attr attrs billiard catboost celery certifi cffi cfgv
-    charset_normalizer click click_didyoumean click_plugins click_repl cloudpickle cml colorama
-    configobj contourpy cryptography cycler dask dateutil dictdiffer diskcache distlib distro
-    distutils dotenv dpath dulwich dvc dvc_data dvc_http dvc_objects dvc_render
-    dvc_studio_client dvc_task dvclive entrypoints evidently fairlearn fastapi fastjsonschema
-    filelock flatten_dict flufl fonttools frozenlist fsspec funcy git gitdb grandalf gto hydra
-    hypothesis identify idna iniconfig ipykernel ipython iterative_telemetry jinja2 joblib
+    aiohappyeyeballs aiohttp aiohttp_retry aiosignal alembic amqp annotated_doc annotated_types
+    antlr4 anyio appdirs ast_serialize asyncssh attr attrs billiard cachetools catboost celery
+    certifi cffi cfgv charset_normalizer click click_didyoumean click_plugins click_repl
+    cloudpickle cml colorama configobj contourpy coreweave_evaluations cryptography cycler dask
+    databricks dateutil dictdiffer diskcache distlib distro distutils dotenv dpath dulwich dvc
+    dvc_data dvc_http dvc_objects dvc_render dvc_studio_client dvc_task dvclive entrypoints
+    evidently fairlearn fastapi fastjsonschema filelock flatten_dict flufl fonttools frozenlist
+    fsspec funcy git gitdb google grandalf gto h11 httpcore httpx hydra hypothesis identify
+    idna importlib_metadata iniconfig ipykernel ipython iterative_telemetry jinja2 joblib
     jsonschema jsonschema_specifications jupyter jupyter_core jupyterlab keras kiwisolver kombu
-    librt lightgbm lime llvmlite markdown_it matplotlib mdurl mlflow mpl_toolkits multidict mypy
-    mypy_extensions mypyc narwhals nbclient nbformat nbstripout networkx nodeenv numba numpy
-    omegaconf optuna orjson packaging pandas pandera pathspec pil pip platformdirs pluggy polars
-    pre_commit pre_commit_hooks prettytable prometheus_client prompt_toolkit propcache psutil
-    public py pyarrow pycparser pydantic pydantic_core pydantic_settings pydevd_plugins pydot
-    pygit2 pygments pygtrie pylab pyparsing pytest python_discovery pytz ray referencing
-    requests rich rpds ruamel ruff scipy scmrepo seaborn semver setuptools shap shortuuid shtab
-    six sklearn skops skorch slicer smmap sqltrie statsmodels tabulate tensorflow threadpoolctl
-    tomlkit torch tornado tqdm traitlets typeguard typing_extensions typing_inspect
-    typing_inspection tzdata tzlocal urllib3 uv uvicorn validate vine virtualenv voluptuous
-    wandb wcwidth wheel xgboost yaml yarl zc
+    librt lightgbm lime llvmlite mako markdown_it markupsafe matplotlib mdurl mlflow
+    mpl_toolkits multidict mypy mypy_extensions mypyc narwhals nbclient nbformat nbstripout
+    networkx nodeenv numba numpy omegaconf opentelemetry optuna orjson packaging pandas pandera
+    pathspec pil pip platformdirs pluggy polars pre_commit pre_commit_hooks prettytable
+    prometheus_client prompt_toolkit propcache psutil public py pyarrow pyasn1 pyasn1_modules
+    pycparser pydantic pydantic_core pydantic_settings pydevd_plugins pydot pygit2 pygments
+    pygtrie pylab pyparsing pytest python_discovery pytz ray referencing requests rich rpds
+    ruamel ruff scipy scmrepo seaborn semver setuptools shap shortuuid shtab six sklearn skops
+    skorch slicer smmap sniffio sqlalchemy sqlparse sqltrie starlette statsmodels tabulate
+    tensorflow threadpoolctl tomlkit torch tornado tqdm traitlets typeguard typing_extensions
+    typing_inspect typing_inspection tzdata tzlocal urllib3 uv uvicorn validate vine virtualenv
+    voluptuous wandb wcwidth wheel xgboost xxhash yaml yarl zc zipp
     """,
     )
 )
@@ -265,11 +267,6 @@ def main(answers: dict[str, str]) -> None:
     if not note["regenerated"]:
         if not shutil.which("git"):
             raise Refusal("git is not installed: install it, then run this again.")
-        if not re.fullmatch(r"@?[A-Za-z0-9-]*(/[\w.-]+)?", asked["github_owner"]):
-            raise Refusal(
-                f"github_owner: {asked['github_owner']!r} is no GitHub name: give the user or "
-                "organisation as in its address, or leave it empty."
-            )
         if asked["data_file"]:
             path = find_data(asked["data_file"])
             check_table(path)

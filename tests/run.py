@@ -21,6 +21,7 @@ TOOLS = [ROOT / "requirements.txt"]
 ALL = [
     *TOOLS,
     *(PROJECT / f"requirements{part}.txt" for part in ("", "-dev", "-notebook", "-serve")),
+    *(PROJECT / f".trackers/{name}.txt" for name in ("mlflow", "wandb")),
     ROOT / "requirements-test.txt",
 ]
 

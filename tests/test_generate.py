@@ -26,7 +26,7 @@ SUPPORTED = [
     pytest.param({"storage": "s3://bucket/folder", "license": "MIT"}, id="S3, MIT"),
     pytest.param({"storage": "gs://bucket", "license": "BSD-3-Clause"}, id="Google, BSD"),
     pytest.param({"storage": "azure://container/x", "license": "Apache-2.0"}, id="Azure, Apache"),
-    pytest.param({"storage": "ssh://me@host/srv", "github_owner": "@me"}, id="SSH, owner"),
+    pytest.param({"storage": "ssh://me@host/srv", "tracking": "mlflow"}, id="SSH, MLflow"),
     pytest.param({"storage": "/srv/store", "project_name": "Ärger & Söhne 3"}, id="folder, name"),
 ]
 UNSUPPORTED = [
@@ -36,7 +36,6 @@ UNSUPPORTED = [
     pytest.param({"storage": "gdrive://x"}, "s3://BUCKET", id="Google Drive"),
     pytest.param({"storage": "git@host:x.git"}, "s3://BUCKET", id="Git as storage"),
     pytest.param({"project_name": "Champion"}, "champion", id="named as the engine"),
-    pytest.param({"github_owner": "a b"}, "GitHub", id="owner of two words"),
 ]
 RENDERED = {
     ".dvc/config",
@@ -87,9 +86,9 @@ def questions() -> list[str]:
     return [question for question in ASKED if not question.startswith("_")]
 
 
-def test_at_most_ten_questions_each_with_a_label() -> None:
+def test_at_most_nine_questions_each_with_a_label() -> None:
     labels = ASKED["__prompts__"]
-    assert len(questions()) <= 10
+    assert len(questions()) <= 9
     assert list(labels) == questions()
     for question in questions():
         if isinstance(ASKED[question], list):
@@ -200,22 +199,19 @@ def test_the_licence_is_the_one_chosen(baked: Bake) -> None:
 
 
 def test_the_owner_reviews_how_models_are_judged(baked: Bake) -> None:
-    lines = (baked(github_owner="@me").path / ".github/CODEOWNERS").read_text().splitlines()
-    owned = [line for line in lines if not line.startswith("#")]
-    assert owned == [
-        "/gate.yaml @me",
-        "/src/flight_delays/schema.py @me",
-        "/src/champion/ @me",
-        "/.github/ @me",
-        "/Makefile @me",
-        "/.dvc/config @me",
-        "/requirements*.txt @me",
-        "/deploy/ @me",
-    ]
-    nobody = (baked().path / ".github/CODEOWNERS").read_text().splitlines()
-    assert all(line.startswith("#") for line in nobody)
-    assert [line[2:] for line in nobody if "@OWNER" in line] == [
-        line.replace("@me", "@OWNER") for line in owned
+    """Once `make publish` has named the owner."""
+    lines = (baked().path / ".github/CODEOWNERS").read_text().splitlines()
+    assert all(line.startswith("#") for line in lines)
+    assert [line[2:].removesuffix(" @OWNER") for line in lines if line.endswith(" @OWNER")] == [
+        "/gate.yaml",
+        "/src/flight_delays/schema.py",
+        "/src/champion/",
+        "/.github/",
+        "/Makefile",
+        "/.dvc/config",
+        "/requirements*.txt",
+        "/src/tracker.py",
+        "/deploy/",
     ]
 
 
@@ -232,6 +228,23 @@ def test_a_cloud_remote_brings_its_lock(baked: Bake) -> None:
     for scheme, extra in {"s3": "s3fs", "gs": "gcsfs", "azure": "adlfs", "ssh": "sshfs"}.items():
         project = baked(storage=f"{scheme}://place/x")
         assert extra in (project.path / "requirements-storage.txt").read_text(encoding="utf-8")
+
+
+def test_a_tracker_brings_its_lock_and_its_page(baked: Bake) -> None:
+    names = ("src/tracker.py", "requirements-tracking.txt", "docs/tracking.md", "README.md")
+    *absent, readme = (baked().path / name for name in names)
+    assert not any(path.exists() for path in absent)
+    assert names[2] not in readme.read_text(encoding="utf-8")
+    for tracker, package, title in (
+        ("mlflow", "mlflow-skinny", "MLflow"),
+        ("wandb", "wandb", "Weights & Biases"),
+    ):
+        folder = baked(tracking=tracker).path
+        script, lock, page, said = ((folder / it).read_text(encoding="utf-8") for it in names)
+        assert f"import {tracker}" in script
+        assert f"\n{package}==" in lock
+        assert f"tells {title}" in page
+        assert f"({names[2]})" in said
 
 
 # the template itself

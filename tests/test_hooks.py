@@ -58,9 +58,7 @@ def answers(**changed: str) -> dict[str, str]:
         "project_slug": "survival",
         "data_file": "",
         "target": "late",
-        "description": "Who survives",
         "author": "Ada",
-        "github_owner": "",
         "storage": "",
         "license": "none",
         "__package": "survival",
@@ -102,7 +100,7 @@ def test_any_answer_reaches_a_hook_unchanged(name: str, answer: str) -> None:
     assert json.loads(ast.literal_eval(rendered)) == {"author": answer}
 
 
-@pytest.mark.parametrize("question", ["target", "description", "author"])
+@pytest.mark.parametrize("question", ["target", "author"])
 @given(answer=st.text())
 @settings(max_examples=100, deadline=None)
 def test_any_answer_that_is_let_in_can_be_quoted(question: str, answer: str) -> None:
@@ -143,7 +141,8 @@ def test_names_that_make_no_package(folder: Path, slug: str, package: str, words
 
 def test_no_library_of_the_lock_can_be_hidden() -> None:
     locked: set[str] = set()
-    for lock in ("requirements.txt", "requirements-dev.txt"):
+    trackers = (".trackers/mlflow.txt", ".trackers/wandb.txt")
+    for lock in ("requirements.txt", "requirements-dev.txt", *trackers):
         lines = (PROJECT / lock).read_text(encoding="utf-8").splitlines()
         locked |= {line.split("==")[0].lower() for line in lines if line[:1].isalnum()}
     modules = {
@@ -157,14 +156,14 @@ def test_no_library_of_the_lock_can_be_hidden() -> None:
     assert modules - pre_gen.TAKEN - sys.stdlib_module_names == set()
 
 
-@pytest.mark.parametrize("question", ["description", "author", "project_name", "target", "storage"])
+@pytest.mark.parametrize("question", ["author", "project_name", "target", "storage"])
 @pytest.mark.parametrize("answer", ["two\nlines", "tab\tinside", "\x00", "\u2028", "half \ud83d"])
 def test_answers_are_one_line_of_text(folder: Path, question: str, answer: str) -> None:
     assert refusal(**{question: answer}).startswith(f"{question}: ")
 
 
 def test_template_code_is_no_answer(folder: Path) -> None:
-    assert "template code" in refusal(description="a {" + "{ 7 * 7 }} b")
+    assert "template code" in refusal(author="a {" + "{ 7 * 7 }} b")
 
 
 # the data file
@@ -301,7 +300,7 @@ def test_a_relative_file_is_where_the_command_was_typed_or_in_the_output_folder(
     assert pre_gen.find_data("~/people.csv") == home
 
 
-# storage and owner
+# storage
 
 
 @pytest.mark.parametrize(
@@ -334,11 +333,6 @@ def test_storage_in_a_folder(folder: Path) -> None:
     assert "is a file" in refusal(storage="file")
     assert "lacks a colon" in refusal(storage="s3//bucket")
     assert "quote" in refusal(storage="it's")
-
-
-@pytest.mark.parametrize("owner", ["me too", "me@example.org", "https://github.com/me", "a/b/c"])
-def test_owners_that_github_does_not_know(folder: Path, owner: str) -> None:
-    assert "GitHub" in refusal(github_owner=owner)
 
 
 def test_git_is_needed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -431,20 +425,18 @@ def test_answers_arrive_as_they_were_given(try_bake: TryBake, tmp_path: Path, an
     source = tmp_path / "table.csv"
     header = ",".join('"' + name.replace('"', '""') + '"' for name in ("x", answer))
     write(source, f"{header}\n1,2\n3,4\n")
-    attempt = try_bake(
-        data_file=str(source), target=answer, description=answer, author=answer, license="MIT"
-    )
+    attempt = try_bake(data_file=str(source), target=answer, author=answer, license="MIT")
     assert attempt.code == 0, attempt.stderr
     (path,) = attempt.left
     metadata = tomllib.loads((path / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert metadata["description"] == answer
+    assert metadata["description"] == f"Predicts {answer}"
     assert metadata["authors"] == [{"name": answer}]
     gate = YAML(typ="safe").load((path / "gate.yaml").read_text(encoding="utf-8"))
     assert gate["data"]["target"] == answer
     pipeline = YAML(typ="safe").load((path / "dvc.yaml").read_text(encoding="utf-8"))
-    assert pipeline["artifacts"]["model"]["desc"] == answer
+    assert pipeline["artifacts"]["model"]["desc"] == f"Predicts {answer}"
     assert f"Copyright (c) {answer}\n" in (path / "LICENSE").read_text(encoding="utf-8")
-    assert answer in (path / "README.md").read_text(encoding="utf-8")
+    assert f"\nPredicts {answer}\n" in (path / "README.md").read_text(encoding="utf-8")
     assert [p.name for p in (path / "data/raw").iterdir()] == ["table.csv"]
 
 

@@ -325,10 +325,23 @@ def test_an_owner_may_override_and_a_changed_schema_is_a_major_version(begin: Be
     assert live(host) == "model@v2.0.0", host.run("promote").log
 
 
+TRACKER = """import json, sys
+event = json.load(sys.stdin)
+with open({path!r}, "a") as file:
+    print(event["event"], event["version"], event["tags"]["code.commit"], file=file)
+sys.exit("the server sleeps")
+"""
+
+
 def test_a_version_is_put_back_and_forward_again(
-    begin: Begin, monkeypatch: pytest.MonkeyPatch
+    begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = begin("second")
+    ada = newest(host)
+    ada.write("src/tracker.py", TRACKER.format(path=str(tmp_path / "told")))
+    ada.commit()
+    ada.push()
+    host.settle()
     host.home.actions_may_open_pulls = True
     held = hold_training(host, monkeypatch)
     host.kill("promote", "promote", "Promote", PUSH)
@@ -340,10 +353,12 @@ def test_a_version_is_put_back_and_forward_again(
     assert live(host) == V1, host.run("promote").log
     (rollback,) = events(host, "rollback")
     assert rollback["reason"] == "it was fairer"
+    assert "was not told what was promoted: the server sleeps" in host.run("promote").summary
     back = host.home.pulls[-1]
     assert back.title == "Go back to v1.0.0"
+    assert "src/tracker.py" in host.files(back.head_branch)
     assert "it was fairer" in back.body
-    ada = newest(host)
+    ada.main()
     ada.write("NOTES.md", "A note.\n")
     ada.commit()
     ada.push()
@@ -356,6 +371,11 @@ def test_a_version_is_put_back_and_forward_again(
     host.settle()
     assert live(host) == V2, host.run("promote").log
     assert [it["version"] for it in events(host, "rollback")] == ["v1.0.0", "v1.1.0"]
+    told = {
+        f"promoted {name} {host.home.bare.git('rev-parse', f'model@{name}^{{commit}}').strip()}"
+        for name in ("v1.0.0", "v1.1.0")
+    }
+    assert set((tmp_path / "told").read_text().splitlines()) == told
     host.dispatch("promote.yml", version="v1.7.0", reason="a slip")
     host.settle()
     assert host.run("promote").conclusion == "failure"

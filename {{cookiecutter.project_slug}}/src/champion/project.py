@@ -16,6 +16,7 @@ MODEL = Path("model.skops")
 PREDICTIONS = Path("predictions.parquet")
 REPORTS = Path("reports")
 SOURCE = Path("src")
+TRACKER = SOURCE / "tracker.py"  # there if one was chosen
 
 
 def package_name(source: Path = SOURCE) -> str:

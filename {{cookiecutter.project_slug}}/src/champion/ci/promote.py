@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from champion import tracking
 from champion.ci import deploy, record, revert, standing
 from champion.ci.api import Api, NotFound
 from champion.ci.judged import PROMOTION, VERDICT
@@ -43,6 +44,8 @@ def promote(api: Api) -> int:
     write_output("commit", it.commit)
     write_output("version", it.version)
     deploy.start(api, "HEAD")
+    if warning := tracking.promoted(it.version, it.commit, objects.find(it.model)):
+        write_summary(f"⚠️ {warning}")
     return 0
 
 

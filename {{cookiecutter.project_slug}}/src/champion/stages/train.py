@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from champion import tracking
 from champion.errors import BadData, Refusal
 from champion.judge.metrics import METRICS, measure, reported
 from champion.models import failure, save_model, scores
@@ -43,6 +44,7 @@ def run(_: argparse.Namespace) -> None:
     means = {**measured.mean().round(6).to_dict(), "rows": len(X)}
     for name, content in {"cv": means, "folds": measured.to_dict("list")}.items():
         (REPORTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    tracking.trained(means, settings.params)
 
 
 def new_model(settings: Settings) -> Any:

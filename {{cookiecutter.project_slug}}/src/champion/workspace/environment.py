@@ -13,8 +13,10 @@ from pathlib import Path
 from champion.errors import Refusal
 
 VENV = Path(".venv")
-LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-storage.txt")
-LEAN = {"train": LOCKS, "judge": ("requirements.txt", "requirements-storage.txt")}
+JUDGE = ("requirements.txt", "requirements-storage.txt")
+PROMOTE = (*JUDGE, "requirements-tracking.txt")
+LOCKS = (*PROMOTE, "requirements-dev.txt")
+LEAN = {"train": LOCKS, "judge": JUDGE, "promote": PROMOTE}
 CHATTER = (" + ", " - ", " ~ ", "  Using", "  Down", "Requirement already", "Looking in")
 WINDOWS = os.name == "nt"
 # Git sets these for its hooks; they would point other Git commands at the wrong index or folder.

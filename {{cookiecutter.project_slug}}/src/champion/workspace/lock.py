@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 from champion.errors import Refusal
+from champion.project import TRACKER
 from champion.workspace import environment, remote
 from champion.workspace.environment import Environment, typed
 
@@ -17,6 +18,7 @@ LOCK = Path("requirements.txt")
 STORAGE = Path("requirements-storage.txt")
 SERVE = "serve"  # the group of the service, which runs without the rest
 NOT_SERVED = ("dvc", "gto", "matplotlib")  # of training, what a service does without
+TRACKING = Path("requirements-tracking.txt")
 TEMPLATES = Path(".locks")  # in the template: one for each kind of remote
 OPTIONS = (
     *("--universal", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links"),
@@ -34,6 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     extra = ("--upgrade",) if arguments.upgrade else ()
     if not arguments.storage:
         lock_project(uv, extra)
+        if TRACKER.exists():
+            rewrite(uv, asked_by(TRACKER), TRACKING, extra)
     if TEMPLATES.is_dir():
         for kind, plugin in remote.PLUGINS.items():
             rewrite(uv, [plugin], TEMPLATES / f"{kind}.txt", extra)
@@ -56,6 +60,14 @@ def lock_project(uv: str, extra: tuple[str, ...] = ()) -> None:
             lock_alone(uv, [*asked, *requirements], path, extra)
         else:
             rewrite(uv, requirements, path, extra)
+
+
+def asked_by(script: Path) -> list[str]:
+    """The requirements in a script's own metadata (PEP 723)."""
+    found = re.search(r"(?ms)^# /// script\n(.*?)^# ///$", script.read_text(encoding="utf-8"))
+    metadata = re.sub(r"(?m)^# ?", "", found[1]) if found else ""
+    asked: list[str] = tomllib.loads(metadata).get("dependencies", [])
+    return asked
 
 
 def lock_storage(env: Environment, plugin: str) -> bool:

@@ -17,7 +17,9 @@ PULLING = Path(".dvc/tmp/champion-pulling")  # there while a pull is under way, 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--only", choices=environment.LEAN, help="only an environment: to train, or to judge"
+        "--only",
+        choices=environment.LEAN,
+        help="only an environment: to train, to judge or to promote",
     )
 
 
