@@ -65,7 +65,7 @@ def proposed(api: Api, settings: Monitor, fresh: Fresh, alert: bool) -> Retraini
         if own and pull["head"]["ref"].startswith(BRANCH):
             return under_way(api, pull)
     if not fresh.taken:
-        return Retraining(NEWER if alert else "")
+        return Retraining(NEWER if alert and not fresh.refused else "")
     named = prose(listed(fresh.taken))
     if not wanted(settings, alert):
         return Retraining(f"There are new data ({named}); `monitor.retrain` lets them wait.")
