@@ -1,6 +1,5 @@
 """The world changes: what the workflow monitor sees, says and proposes, executed."""
 
-import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +17,9 @@ from github.state import Issue
 from moments import Moment, reached
 from pull_requests import Person, ProjectHost, members, published
 from ready import said
+
+PUSH = "POST .*/git-receive-pack"
+
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory, baked: Bake) -> Moment:
@@ -51,7 +53,7 @@ def chat() -> Iterator[tuple[str, list[str]]]:
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *_: Any) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Chat)
@@ -67,13 +69,28 @@ def people(start: int, rows: int, seed: int, often: bool) -> pd.DataFrame:
     return table.assign(visits=table["visits"].abs().clip(upper=2.5)) if often else table
 
 
-def log(host: ProjectHost, often: bool = False, rows: int = 900) -> None:
+def old_scores(table: pd.DataFrame, host: ProjectHost) -> Any:
+    """As the first champion scores: it only knows the age."""
+    return np.quantile(said(host.published), table["age"].rank(pct=True))
+
+
+def truth(table: pd.DataFrame, _: ProjectHost) -> Any:
+    """As a champion scores that has learned what visits tell."""
+    return 1 / (1 + np.exp(3 - 4 * table["visits"] - 0.8 * table["age"]))
+
+
+def log(
+    host: ProjectHost,
+    often: bool = False,
+    says: Callable[[pd.DataFrame, ProjectHost], Any] = old_scores,
+    rows: int = 900,
+) -> None:
     """What the service logged in this week, and the answers, at the addresses of the variables."""
     table = people(50_000, rows, 9, often)
     table.insert(0, "request_id", [f"r{k}" for k in range(rows)])
     hours = pd.to_timedelta(np.arange(rows) % 140 + 1, unit="h")
     table["time"] = pd.Timestamp.now("UTC").floor("s") - hours
-    table["score"] = np.quantile(said(host.published), table["age"].rank(pct=True))
+    table["score"] = says(table, host)
     folder = host.folder / "served"
     folder.mkdir(exist_ok=True)
     table.drop(columns="renewed").to_parquet(folder / "week.parquet")
@@ -100,36 +117,117 @@ def looks(host: ProjectHost) -> list[dict[str, Any]]:
     return [event["body"] for event in host.ledger() if event["kind"] == "monitor"]
 
 
-def test_a_quiet_week(host: ProjectHost) -> None:
+def states(host: ProjectHost) -> list[str]:
+    return [look["look"]["state"] for look in looks(host)]
+
+
+def conclusions(host: ProjectHost, workflow: str = "monitor") -> list[str]:
+    return [run.conclusion for run in host.runs if run.name == workflow]
+
+
+def look(host: ProjectHost, *after: str) -> None:
+    """Let the hour come; then run again what lost its runner, as often as that was asked for."""
+    for request in after:
+        host.kill("monitor", "tell", "Tell", request)
+        if request == after[0]:
+            host.schedule()
+        host.settle()
+        host.rerun(host.run("monitor"), failed=True)
+    if not after:
+        host.schedule()
+    host.settle()
+
+
+def test_no_log_is_no_all_clear_and_a_quiet_week_is_one(host: ProjectHost) -> None:
+    look(host)
+    assert conclusions(host) == ["success"]
+    assert "Not known: nothing to watch" in host.run("monitor").summary
+    assert "No change" not in host.run("monitor").summary
+    assert not looks(host)
     log(host)
-    host.schedule()
-    host.settle()
-    run = host.run("monitor")
-    print(run.log[-5000:])
-    assert run.conclusion == "success", run.log
-    (look,) = looks(host)
-    assert look["look"]["state"] == "ok", look
+    look(host)
+    assert conclusions(host) == ["success"] * 2, host.run("monitor").log
+    assert states(host) == ["ok"]
+    assert "🟢 No change that matters in 900 rows" in host.run("monitor").summary
+    assert "monitor.png" in host.show("ledger", "README.md")
     assert not issues(host)
+    assert not host.home.pulls
 
 
-def test_drift(host: ProjectHost, chat) -> None:
-    log(host, often=True)
-    host.actions.secrets["MONITOR_WEBHOOK"] = chat[0]
+def test_drift_ends_as_a_new_champion(host: ProjectHost, chat: tuple[str, list[str]]) -> None:
+    """One issue and one pull request, though every step of `tell` loses its runner once."""
+    address, told = chat
+    host.actions.secrets["MONITOR_WEBHOOK"] = address
     host.home.actions_may_open_pulls = True
-    bring(host.clone("bob"))
+    log(host, often=True)
+    bring(host.clone())
+    look(host, PUSH, PUSH, PUSH, "POST .*/pulls$", "POST .*/issues$")
+    assert conclusions(host)[-1] == "success", host.run("monitor").log
+    assert set(conclusions(host)[:-1]) == {"failure"}
+    assert states(host) == ["alert"]
+    (issue,) = issues(host)
+    (pull,) = host.home.pulls
+    assert issue.state == "open"
+    assert issue.labels == ["monitor"]
+    assert issue.title == "Monitor: visits has moved"
+    for words in (
+        "`visits` has moved |",
+        "/raw/ledger/files/000003/monitor.png",
+        "**What it costs.** ROC AUC is ",
+        f"#{pull.number} trains anew on `data/incoming/spring.csv`.",
+        "Champion `v1.0.0`",
+    ):
+        assert words in issue.body, issue.body
+    assert host.show("ledger", "files/000003/monitor.png")
+    assert host.files(pull.head_sha) & {"data/incoming/spring.csv"} == set()
+
+    assert pull.merged_at, host.run("judge").log
+    assert host.gate(pull).description.startswith("Better:")
+    verdict = next(it for it in reversed(host.ledger()) if it["kind"] == "verdict")
+    assert verdict["body"]["policy"] == "maintain"
+    assert [it["body"]["version"] for it in host.ledger() if it["kind"] == "promotion"] == [
+        "v1.0.0",
+        "v1.1.0",
+    ]
+    log(host, often=True, says=truth)
+    look(host)
+    assert states(host) == ["alert", "ok"], host.run("monitor").log
+    assert issue.state == "closed"
+    assert issue.comments[-1].body.startswith("It is over.")
+    assert [text.partition(" http")[0] for text in told] == [
+        "ada/members: Monitor: visits has moved",
+        "ada/members: It is over: no alert any more",
+    ]
+
+
+def test_two_at_once_where_workflows_may_not_open_pull_requests(host: ProjectHost) -> None:
+    """The branch is there and the issue says how to go on, once; no run is red."""
+    log(host, often=True)
+    bring(host.clone())
     host.schedule()
+    look(host)
+    assert conclusions(host) == ["success"] * 2, host.run("monitor").log
+    assert states(host) == ["alert"] * 2
+    (issue,) = issues(host)
+    (branch,) = [name for name in host.branches() if name.startswith("retrain/")]
+    assert f"/compare/main...{branch}?expand=1" in issue.body
+    assert "Allow GitHub Actions to create and approve pull requests" in issue.body
+    assert not host.home.pulls
+
+
+def test_a_github_that_does_not_answer_is_a_red_run_that_can_be_run_again(
+    host: ProjectHost,
+) -> None:
+    log(host, often=True)
+    host.github.faults.fail("(GET|POST) .*/(issues|pulls)", 503, times=10)
+    look(host)
+    assert conclusions(host) == ["failure"]
+    assert states(host) == ["alert"], "the look is not lost"
+    assert not issues(host)
+    host.github.faults.waiting.clear()
+    host.rerun(host.run("monitor"), failed=True)
     host.settle()
-    for run in host.runs:
-        print(run.name, run.conclusion)
-    print(host.run("monitor").log[-6000:])
-    print(host.run("judge").log[-3000:])
-    print([ (i.title, i.body, i.state) for i in issues(host)])
-    print([(e["kind"], e["body"].get("verdict"), e["body"].get("version")) for e in host.ledger()])
-    print(chat[1])
-    Path("/tmp/work/monflow-scratch/issue.md").write_text(issues(host)[0].body)
-    Path("/tmp/work/monflow-scratch/monitor.png").write_bytes(host.home.bare.attempt("show", f"ledger:files/000003/monitor.png").stdout)
-    host.schedule()
-    host.settle()
-    print(host.run("monitor").log[-6000:])
-    print([ (i.title, i.body, i.state, i.comments) for i in issues(host)])
-    print(chat[1])
+    assert conclusions(host)[-1] == "success", host.run("monitor").log
+    assert states(host) == ["alert"], "nor told twice"
+    (issue,) = issues(host)
+    assert "put a file of them into `data/incoming/`" in issue.body

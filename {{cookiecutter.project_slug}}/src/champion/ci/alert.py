@@ -11,7 +11,7 @@ from champion.ci.watched import CHECK
 from champion.judge.events import Event, unfit
 from champion.judge.metrics import METRICS
 from champion.judge.wording import amount, level
-from champion.markdown import bullets, code, prose, table
+from champion.markdown import bullets, clean, code, prose, table
 from champion.monitor import wording
 from champion.monitor.checks import UNKNOWN, Check
 from champion.tables.findings import percent
@@ -29,7 +29,7 @@ NOTE = (
 
 def title(event: Event | None) -> str:
     """One line; `event` is the look that alerts."""
-    return f"Monitor: {prose(event.body['summary'], 150)}" if event else WAITING
+    return f"Monitor: {clean(event.body['summary'], 150).rstrip('.')}" if event else WAITING
 
 
 def body(event: Event | None, newest: Event | None, next_: str, address: str) -> str:

@@ -101,7 +101,7 @@ def settle(
         return int(api.post("issues", new)["number"]), title
     if own and own["state"] == "open":
         issue.close(api, own, f"It is over.\n\n{body}")
-        return int(own["number"]), "over: no alert any more"
+        return int(own["number"]), "It is over: no alert any more"
     return 0, ""
 
 
