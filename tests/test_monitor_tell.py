@@ -15,6 +15,7 @@ from champion.judge.events import Event
 from champion.monitor import history, picture
 from champion.settings import Monitor
 from github import GitHub, Repository, pulls
+from github.state import now
 
 LABEL = "monitor"
 CHECK = {
@@ -291,6 +292,8 @@ def test_no_second_one_while_one_is_open_nor_one_that_was_turned_down(
     api.patch(f"pulls/{pull.number}", {"state": "closed"})
     it = retrain.retrain(api, Monitor(), Fresh(NEW), True)
     assert "and was closed: they stay out" in it.said
+    pull.merged_at = now()
+    assert "and is merged" in retrain.retrain(api, Monitor(), Fresh(NEW), True).said
     assert proposals == []
 
 

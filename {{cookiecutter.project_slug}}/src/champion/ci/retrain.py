@@ -71,10 +71,11 @@ def proposed(api: Api, settings: Monitor, fresh: Fresh, alert: bool) -> Retraini
         return Retraining(f"There are new data ({named}); `monitor.retrain` lets them wait.")
     text = POINTER.read_text(encoding="utf-8")
     branch = f"{BRANCH}{lock.named(text)[:10]}"
-    turned_down = list(api.pages("pulls", state="closed", base=base, head=f"{api.owner}:{branch}"))
-    if turned_down:
-        said = f"#{turned_down[0]['number']} proposed {named} and was closed: they stay out."
-        return Retraining(said)
+    head = f"{api.owner}:{branch}"
+    for pull in api.pages("pulls", state="closed", base=base, head=head):
+        if pull["merged_at"]:  # since this look began
+            return Retraining(f"#{pull['number']} trained anew on {named} and is merged.")
+        return Retraining(f"#{pull['number']} proposed {named} and was closed: they stay out.")
     record.store()
     commit = committed(text, fresh)
     why = f"{named}: new data{', while the monitor alerts' if alert else ''}."
