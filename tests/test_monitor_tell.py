@@ -58,7 +58,7 @@ def event(number: int = 1, state: str = "alert", *checks: dict[str, Any], **body
         ),
         (
             {"check": "missing", "before": 0.01, "after": 0.4},
-            "| `visits` missing | 1.0 % | 40.0 % |  | .1 |",
+            "| `visits` missing | 1.0 % | 40.0 % | +31.0 % | +10.0 % |",
         ),
         ({"family": "quality", "check": "gone", "after": 1.0}, "| `visits`: the column is gone |"),
     ],

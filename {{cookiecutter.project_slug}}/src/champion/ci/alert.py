@@ -73,6 +73,7 @@ def row(content: dict[str, Any]) -> list[str]:
     """One alert: what, before, now, by how much, what is tolerated, since when."""
     it = Check(**{field.name: content[field.name] for field in fields(Check)})
     by = f"{amount(it.value)} ({amount(it.lower)} … {amount(it.upper)})"
+    tolerated = amount(it.threshold)
     before, now = (
         "" if share is None else percent(share) for share in (it.before, it.after)
     )  # fmt: skip
@@ -83,11 +84,12 @@ def row(content: dict[str, Any]) -> list[str]:
     elif it.check in ("drift", "target"):
         what, by = f"{column} has moved", f"PSI {by}"
     elif it.family == "quality":
-        what, by = f"{column}: {wording.QUALITY.get(it.check, code(it.check))}", ""
+        what, by, tolerated = f"{column}: {wording.QUALITY.get(it.check, code(it.check))}", "", ""
     else:
         new = "missing" if it.check == "missing" else "unlike the training data"
-        what, by = f"{column} {new}", ""
-    return [what, before, now, by, amount(it.threshold), str(content["since"] or "")[:10]]
+        what, by = f"{column} {new}", f"+{percent(it.value or 0.0)}"
+        tolerated = f"+{percent(it.threshold or 0.0)}"
+    return [what, before, now, by, tolerated, str(content["since"] or "")[:10]]
 
 
 def cost(look: dict[str, Any]) -> str:

@@ -62,10 +62,10 @@ def draw_course(axis: Any, looks: list[Look]) -> None:
     values = points[:, 0]
     if np.isfinite(values).any():
         name = METRICS[metric].label if metric in METRICS else clean(metric)
-        axis.set_title(f"Since when: {name}, week by week")
+        axis.set_title(f"Since when: {name}, look by look")
         axis.hlines(points[:, 1], places - 0.4, places + 0.4, INK, linewidth=1, label="holdout")
     else:
-        axis.set_title("Since when: the largest PSI, week by week")
+        axis.set_title("Since when: the largest PSI, look by look")
         values = np.array([largest(look) for look in looks], float)
     axis.plot(places, values, color=ACCENT, linewidth=1, label="live")
     alert = np.array([look.get("state") == ALERT for look in looks])
