@@ -1,6 +1,7 @@
 """The world changes: what the workflow monitor sees, says and proposes, executed."""
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -72,8 +73,7 @@ def scores(host: ProjectHost) -> pd.Series:
     """What the model on `main` says of its holdout."""
     stage = YAML(typ="safe").load(host.show("main", "dvc.lock"))["stages"]["evaluate"]
     digest = next(it["md5"] for it in stage["outs"] if it["path"] == "predictions.parquet")
-    name = f"dvc-storage:files/md5/{digest[:2]}/{digest[2:]}"
-    return pd.read_parquet(BytesIO(host.home.bare.attempt("show", name).stdout))["score"]
+    return pd.read_parquet(BytesIO(stored(host, digest)))["score"]
 
 
 def log(host: ProjectHost, often: bool = False, rows: int = 900) -> None:
@@ -92,14 +92,33 @@ def log(host: ProjectHost, often: bool = False, rows: int = 900) -> None:
     host.actions.variables["MONITOR_LABELS"] = (host.folder / "answers.csv").as_uri()
 
 
+def newest(host: ProjectHost) -> Person:
+    """Ada's clone of `main` as it is now."""
+    ada = host.clone()
+    ada.main()
+    return ada
+
+
 def bring(ada: Person, rows: int = 6000) -> None:
     """Put a file of newer members into data/incoming of the default branch."""
-    ada.main()
     folder = ada.path / "data/incoming"
     folder.mkdir(exist_ok=True)
     people(1000, rows, 3, often=True).to_csv(folder / "spring.csv", index=False)
     ada.commit("New members")
     ada.push()
+
+
+def rows_of(host: ProjectHost, branch: str) -> dict[str, int]:
+    """The tables of a branch's data, and their rows."""
+    name = YAML(typ="safe").load(host.show(branch, "data/raw.dvc"))["outs"][0]["md5"]
+    listed = json.loads(stored(host, name))
+    return {it["relpath"]: stored(host, it["md5"]).count(b"\n") - 1 for it in listed}
+
+
+def stored(host: ProjectHost, name: str) -> bytes:
+    """An object of the remote."""
+    place = f"dvc-storage:files/md5/{name[:2]}/{name[2:]}"
+    return host.home.bare.attempt("show", place).stdout
 
 
 def issues(host: ProjectHost) -> list[Issue]:
@@ -150,7 +169,7 @@ def test_drift_ends_as_a_new_champion(host: ProjectHost, chat: tuple[str, list[s
     host.actions.secrets["MONITOR_WEBHOOK"] = address
     host.home.actions_may_open_pulls = True
     log(host, often=True)
-    bring(host.clone())
+    bring(newest(host))
     look(host, "POST .*/git-receive-pack", "POST .*/pulls$")
     assert conclusions(host)[-1] == "success", host.run("monitor").log
     assert set(conclusions(host)[:-1]) == {"failure"}
@@ -193,7 +212,13 @@ def test_drift_ends_as_a_new_champion(host: ProjectHost, chat: tuple[str, list[s
 def test_two_at_once_where_workflows_may_not_open_pull_requests(host: ProjectHost) -> None:
     """The first meets a GitHub that does not answer; the second makes that good, and is not red."""
     log(host, often=True)
-    bring(host.clone())
+    ada = newest(host)
+    source = host.folder / "autumn.csv"
+    people(20_000, 300, 4, often=True).to_csv(source, index=False)
+    there = "data/incoming/autumn.csv"
+    ada.run(sys.executable, "-m", "dvc", "import-url", "--quiet", str(source), there)
+    people(20_000, 600, 4, often=True).to_csv(source, index=False)  # by now it holds more
+    bring(ada)
     host.github.faults.fail("POST .*/issues$", 503, times=5)
     host.schedule()
     look(host)
@@ -201,6 +226,8 @@ def test_two_at_once_where_workflows_may_not_open_pull_requests(host: ProjectHos
     assert states(host) == ["alert"] * 2, "the look is not lost"
     (issue,) = issues(host)
     (branch,) = [name for name in host.branches() if name.startswith("retrain/")]
+    assert host.files("main") - host.files(branch) == {"data/incoming/spring.csv"}
+    assert rows_of(host, branch) == {"members.csv": 600, "spring.csv": 6000, "autumn.csv": 600}
     assert f"/compare/main...{branch}?expand=1" in issue.body
     assert "Allow GitHub Actions to create and approve pull requests" in issue.body
     assert not host.home.pulls
