@@ -81,8 +81,12 @@ def told(host: Host, before: str) -> None:
     expect(host.run("monitor").conclusion == "success", "its run is green, alert or not")
     pull = host.home.pulls[-1]
     tell(f"pull request #{pull.number}, “{pull.title}”: {gate_of(host, pull)}")
-    expect(bool(pull.merged_at), "the judge has merged it")
-    expect(live(host) != before, f"{live(host)} is in production")
+    if pull.merged_at:
+        expect(live(host) != before, f"the judge has merged it: {live(host)} is in production")
+    else:
+        expect(live(host) == before, f"it is not merged: {before} stays in production")
+        host.ask(f"PATCH /pulls/{pull.number}", "you", {"state": "closed"})
+        tell("somebody closes it; the next month brings its flights again, with more")
 
 
 def gate_of(host: Host, pull: PullRequest) -> str:
