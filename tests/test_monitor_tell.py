@@ -310,24 +310,33 @@ def test_what_breaks_is_said_and_makes_the_run_red(
 
 
 @pytest.mark.parametrize(
-    ("login", "state", "paths", "gate", "fits"),
+    ("changes", "fits"),
     [
-        (merge.BOT, "open", ["data/raw.dvc", "dvc.lock"], "success: Better", True),
-        ("eve", "open", ["data/raw.dvc"], "success: Better", False),
-        (merge.BOT, "closed", ["data/raw.dvc"], "success: Better", False),
-        (merge.BOT, "open", ["data/raw.dvc", "src/members/model.py"], "success: Better", False),
-        (merge.BOT, "open", ["data/raw.dvc"], "failure: Worse", False),
-        (merge.BOT, "open", ["data/raw.dvc"], "", False),
+        ({}, True),
+        ({"login": "eve"}, False),
+        ({"state": "closed"}, False),
+        ({"paths": ["data/raw.dvc", "src/members/model.py"]}, False),
+        ({"gate": "failure: Worse"}, False),
+        ({"gate": ""}, False),
+        ({"merges": False}, False),
     ],
+    ids=str,
 )
 def test_only_the_monitors_own_change_of_data_is_merged_without_a_person(
-    monkeypatch: pytest.MonkeyPatch, api: Api, login: str, state: str, paths: list[str],
-    gate: str, fits: bool,
-) -> None:  # fmt: skip
-    given, _, text = gate.partition(": ")
+    monkeypatch: pytest.MonkeyPatch, api: Api, changes: dict[str, Any], fits: bool
+) -> None:
+    known: dict[str, Any] = {
+        "login": merge.BOT, "state": "open", "paths": ["data/raw.dvc", "dvc.lock"],
+        "gate": "success: Better", "merges": True,
+    } | changes  # fmt: skip
+    given, _, text = known["gate"].partition(": ")
     status = SimpleNamespace(state=given, text=text, verdict=True)
+    verdict = SimpleNamespace(kind="verdict", body={"merge": known["merges"]})
     monkeypatch.setattr(merge, "git", lambda *_: "")
-    monkeypatch.setattr(merge, "changed", lambda *_: paths)
-    monkeypatch.setattr(merge.gate, "statuses", lambda *_: [status] if gate else [])
-    pull = {"state": state, "user": {"login": login}, "head": {"sha": "a" * 40}}
+    monkeypatch.setattr(merge, "changed", lambda *_: known["paths"])
+    monkeypatch.setattr(merge.gate, "statuses", lambda *_: [status] if given else [])
+    monkeypatch.setattr(merge.recorded, "judged_as", lambda *_: [])
+    monkeypatch.setattr(merge.recorded, "events", lambda *_: [verdict])
+    head = {"sha": "a" * 40}
+    pull = {"state": known["state"], "user": {"login": known["login"]}, "head": head}
     assert (merge.unfit(api, pull) == "") is fits

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from champion.ci import gate
+from champion.ci import gate, recorded
 from champion.ci.api import Api
 from champion.ci.outputs import write_summary
 from champion.ci.record import BOT
@@ -46,7 +46,9 @@ def unfit(api: Api, pull: dict[str, Any]) -> str:
     if paths.kind(changed("HEAD", head)) != "data":
         return "it changes more than data"
     status = next(iter(gate.statuses(api, head)), None)
-    if not status or status.state != "success" or not status.verdict:
+    told = recorded.events(recorded.judged_as(api, head))  # a status anybody can post
+    passes = status is not None and status.state == "success" and status.verdict
+    if not passes or not any(it.kind == "verdict" and it.body["merge"] for it in told):
         return "its newest commit has no verdict that merges"
     return ""
 
