@@ -21,11 +21,12 @@ from tour_pull_requests import NAME, STYLE, content, gate, tags
 MONTHS = ("", "January", "February", "March", "April", "May", "June")
 SERVE = """
 import sys, pandas as pd
-table, scores, folder = sys.argv[1:]
+table, scores, folder, wind = sys.argv[1:]
 flights, said = pd.read_parquet(table), pd.read_parquet(scores)
 log = flights.iloc[said["row"] - 1].reset_index(drop=True)
 log.insert(0, "request_id", [f"{scores}-{row}" for row in said["row"]])
 log["time"], log["version"], log["score"] = log["departure"], said["version"], said["score"]
+log["wind_speed"] *= float(wind)
 log.drop(columns="late").to_parquet(f"{folder}/log.parquet")
 log.loc[log["late"].notna(), ["request_id", "late"]].to_parquet(f"{folder}/answers.parquet")
 """
@@ -35,43 +36,76 @@ def months(host: Host, project: Path, pages: Path) -> None:
     """March to June: served, watched, trained anew, judged, merged, promoted."""
     say("6. March to June arrive, and nobody watches")
     tell("Each month the champion serves flights, and is looked at; the month's file, with the")
-    tell("answers, is put into data/incoming. gate.yaml lets the judge merge what is no worse.")
-    text = (project / "gate.yaml").read_text(encoding="utf-8")
-    for old, new in (
-        ("merge: false", "merge: true"),
-        ("monitor: ", "monitor:\n  window: 28 days\n#"),
-    ):
-        expect(old in text, f"gate.yaml has {old.strip()}")
-        text = text.replace(old, new, 1)
-    (project / "gate.yaml").write_text(text, encoding="utf-8")
+    tell("answers, is put into data/incoming. gate.yaml lets the judge merge what is no worse, by")
+    tell("the ROC AUC alone: a rainy week moves the log loss by more than any model does.")
+    edit(project, "merge: false", "merge: true")
+    edit(project, "monitor: ", "monitor:\n  window: 28 days\n#")
+    edit(project, "guards: [log_loss]", "guards: []")
     commit(project, "Let the judge merge what trains anew")
     host.home.actions_may_open_pulls = True
     for month in range(3, 7):
         say(f"   {MONTHS[month]}")
         before = live(host)
-        serve(host, project, month)
-        call("git", "push", "--quiet", "origin", "main", folder=project)
-        host.settle()
-        host.dispatch("monitor.yml", "you", until=f"2013-{month + 1:02}-01")
-        host.settle()
+        if broken := month == 6:
+            tell("The service has been given another weather station, which tells km/h.")
+        serve(host, project, month, 1.609 if broken else 1.0)
+        arrive(host, project, month)
+        look(host, month)
         told(host, before)
+        expect(len(alarms(host, "open")) == broken, f"{'an' if broken else 'no'} alert is open")
         call("git", "pull", "--quiet", "--tags", folder=project)
+    say("   The station is mended")
+    serve(host, project, 6)
+    look(host, 6)
+    expect(not alarms(host, "open"), "the alert is closed")
     time_line(host, pages)
 
 
-def serve(host: Host, project: Path, month: int) -> None:
-    """What the service logs in a month, and the answers; the file with both arrives afterwards."""
-    name = f"flights-2013-{month:02}.parquet"
+def edit(project: Path, old: str, new: str) -> None:
+    """Change gate.yaml."""
+    path = project / "gate.yaml"
+    text = path.read_text(encoding="utf-8")
+    expect(old in text, f"gate.yaml has {old.strip()}")
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def serve(host: Host, project: Path, month: int, wind: float = 1.0) -> None:
+    """What the service logs in a month, and the answers.
+
+    wind : what the wind's speed is multiplied by on its way to the service
+    """
     folder = project.parent / "served" / f"2013-{month:02}"
-    folder.mkdir(parents=True)
-    table, scores = f"data/later/{name}", folder / "scores.parquet"
+    folder.mkdir(parents=True, exist_ok=True)
+    table, scores = file_of(month), folder / "scores.parquet"
     output("make", "predict", f"IN={table}", f"OUT={scores}", folder=project, quiet=True)
-    output(str(python(project)), "-c", SERVE, table, str(scores), str(folder), folder=project,
-           quiet=True)  # fmt: skip
+    script = (str(python(project)), "-c", SERVE, table, str(scores), str(folder), str(wind))
+    output(*script, folder=project, quiet=True)
     host.actions.variables["MONITOR_LOG"] = (folder / "log.parquet").as_uri()
     host.actions.variables["MONITOR_LABELS"] = (folder / "answers.parquet").as_uri()
-    shutil.copyfile(project / table, project / "data/incoming" / name)
-    commit(project, f"{MONTHS[month]}")
+
+
+def file_of(month: int) -> str:
+    return f"data/later/flights-2013-{month:02}.parquet"
+
+
+def arrive(host: Host, project: Path, month: int) -> None:
+    """The month's file is put where new data come in."""
+    shutil.copy(project / file_of(month), project / "data/incoming")
+    commit(project, MONTHS[month])
+    call("git", "push", "--quiet", "origin", "main", folder=project)
+    host.settle()
+
+
+def look(host: Host, month: int) -> None:
+    """Let the monitor look at the end of a month, and everything that this starts."""
+    host.dispatch("monitor.yml", "you", until=f"2013-{month + 1:02}-01")
+    host.settle()
+
+
+def alarms(host: Host, state: str) -> list[Issue]:
+    """The monitor's issues."""
+    found = host.home.issues.values()
+    return [it for it in found if "monitor" in it.labels and it.state == state]
 
 
 def told(host: Host, before: str) -> None:
@@ -120,11 +154,10 @@ def time_line(host: Host, pages: Path) -> None:
             tell(f"{look['window']['to'][:10]}  {look['state']:<7}  {body['summary']}")
         else:
             tell(f"{'':10}  {body['version']:<7}  is the champion")
-    for issue in host.home.issues.values():
-        if "monitor" in issue.labels:
-            path = pages / f"monitor-issue-{issue.number}.html"
-            path.write_text(page(host, issue.title, issue_text(issue)), encoding="utf-8")
-            tell(f"the issue, {issue.state}: {path.relative_to(pages.parent.parent)}")
+    for issue in alarms(host, "closed"):
+        path = pages / f"monitor-issue-{issue.number}.html"
+        path.write_text(page(host, issue.title, issue_text(issue)), encoding="utf-8")
+        tell(f"the issue: {path.relative_to(pages.parent.parent)}")
     path = pages / "ledger.html"
     text = host.home.bare.git("show", "ledger:README.md")
     path.write_text(page(host, "Ledger", text), encoding="utf-8")
