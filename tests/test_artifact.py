@@ -501,6 +501,8 @@ def test_words_that_are_no_unicode_can_be_written_again() -> None:
         ("docs/.dvcignore", "model"),
         (".dvcignore", "model"),
         (".gitattributes", "model"),
+        ("data/incoming/march.csv.dvc", "model"),
+        ("data/incoming/march.csv", "nothing"),
         ("docs/dvc.yaml.md", "nothing"),
         ("docs/about.dvc.md", "nothing"),
     ],

@@ -116,17 +116,10 @@ def test_bad_usage_is_a_sentence(project: BakedProject, options: list[str], said
 
 
 @pytest.mark.parametrize(
-    "pair", ["alpha=0.9", "min_rows=1", "loss=a lot", "train_window=90", "drift=0"]
+    "pair", ["alpha=0.9", "min_rows=1", "loss=a lot", "retrain=maybe", "drift=0"]
 )
 def test_settings_that_make_no_sense_are_refused(pair: str) -> None:
     settings = Settings()
     settings.assign(f"monitor.{pair}")
     with pytest.raises(Refusal, match=f"monitor.{pair.partition('=')[0]} must be"):
         settings.check()
-
-
-@pytest.mark.parametrize("window", ["all", "90 days", "1 day", "50000 rows"])
-def test_the_window_of_data_to_train_on(window: str) -> None:
-    settings = Settings()
-    settings.assign(f"monitor.train_window={window}")
-    settings.check()

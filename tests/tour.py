@@ -21,6 +21,7 @@ from tour_guide import (
     tell,
 )
 from tour_judge import judged, judging
+from tour_months import months
 from tour_pull_requests import address, gate, host, merged, opened, pull_requests, tags
 
 HEADER = "Customer no.;E-mail;Fee (€/month);Since;Paperless?;Plan;Calls;Note;Churned"
@@ -91,7 +92,7 @@ def own_table(folder: Path) -> Path:
 def sample(folder: Path) -> Path:
     """The flights: publish, a colleague, the next month."""
     say("2. The sample: which flights arrive late?")
-    project = generate(folder)
+    project = generate(folder, "deploy=none")
     call("make", "setup", folder=project)
     call("make", "repro", folder=project)
     commit(project, "Train the first champion")
@@ -141,6 +142,8 @@ def shared(github: Host, project: Path, folder: Path) -> Path:
     said = output("make", "update", folder=colleague)
     expect("Running stage" not in said, "again no stage had to run")
     expect(report(colleague, "holdout") == new, "and the colleague has February's result")
+
+    months(github, project, folder / "reports")
     return project
 
 

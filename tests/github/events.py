@@ -54,12 +54,10 @@ def fire(
     message = repository.bare.commit(head).message
     if name in ("push", "pull_request") and SKIPPING.search(message):
         return
-    content = {
-        **({"action": action} if action else {}),
-        **payload,
-        "repository": shapes.repository(github, repository),
-        "sender": shapes.user(github, token.actor),
-    }
+    content = {**({"action": action} if action else {}), **payload}
+    if name != "schedule":  # which says nothing but its hour
+        content["repository"] = shapes.repository(github, repository)
+        content["sender"] = shapes.user(github, token.actor)
     login = token.actor.login
     github.events.append(
         Event(name, action, repository, login, reference, sha, content, needs_approval)

@@ -34,6 +34,9 @@ PLOT = """
 
 The interval is that of the difference to the champion before it on the same rows, put at its own
 value. Values of different versions may come from different rows."""
+WATCHED = """The newest look of the monitor ({when}): {said}
+
+![What moved, and since when](files/{number:06}/monitor.png)"""
 NO_EVENT = "Nothing is recorded yet."
 PROMOTED, OVERRIDDEN, PUT_BACK = "promoted", "by override", "put back"
 MARKS = ((PROMOTED, ACCENT, ACCENT), (OVERRIDDEN, CONTRAST, CONTRAST), (PUT_BACK, "white", ACCENT))
@@ -113,8 +116,17 @@ def page(events: Sequence[Event]) -> str:
     ]
     happened = table(["", "when", "what", "", "by"], last, numbers=False)
     champions = champions + PLOT if rows else NO_CHAMPION
-    parts = [HEAD, champions, "## Last events", happened or NO_EVENT]
+    parts = [HEAD, champions, *watched(events), "## Last events", happened or NO_EVENT]
     return "\n\n".join(parts) + "\n"
+
+
+def watched(events: Sequence[Event]) -> list[str]:
+    """The newest look that was drawn: it shows those before."""
+    for it in reversed(events):
+        if it.kind == "monitor" and it.body.get("drawn") is True:
+            said = {"when": moment(it.time), "said": prose(told(it)), "number": it.number}
+            return ["## Live", WATCHED.format(**said)]
+    return []
 
 
 def row(it: Reign) -> list[str]:

@@ -16,6 +16,9 @@ from champion.errors import Refusal, shown
 GATE = Path("gate.yaml")
 PARAMS = Path("params.yaml")
 TASKS = ("binary", "multiclass", "regression")
+RETRAIN = ("data", "alert", "never")
+DAYS = re.compile(r"[1-9]\d{0,8} days?")
+WINDOW = re.compile(rf"all|{DAYS.pattern}|[1-9]\d{{0,8}} rows")
 MOST_GUARDS = 50
 MOST_BYTES = 100_000  # of a file of settings
 
@@ -70,7 +73,8 @@ class Monitor:
     log: str | None = None  # what the service logs: a file, a folder or an fsspec URL
     labels: str | None = None  # the answers that come later, likewise
     window: str = "7 days"  # of live data to look at
-    train_window: str = "all"  # of data to train anew on; or "90 days", or "50000 rows"
+    retrain: str = "data"  # when new data are there; alert: while it alerts, too; never
+    merge: bool = False  # what is judged no worse goes live without a person
     alpha: float = 0.02  # chance of a false alarm in one look, all checks together
     min_rows: int = 200  # live rows, below which nothing is said
     drift: float = 0.1  # population stability index
@@ -84,6 +88,14 @@ class Report:
     """What may be shown."""
 
     show_values: bool = False
+
+
+@dataclass
+class Train:
+    """Which rows to learn from."""
+
+    window: str = "all"  # the latest "90 days" by data.time, or "50000 rows"
+    half_life: str | None = None  # "60 days": rows that much older count half
 
 
 @dataclass
@@ -106,6 +118,7 @@ class Params:
     """What you tune."""
 
     model: dict[str, Any] = field(default_factory=dict)
+    train: Train = field(default_factory=Train)
     cv: CrossValidation = field(default_factory=CrossValidation)
     explain: Explain = field(default_factory=Explain)
     seed: int = 0
@@ -192,11 +205,17 @@ class Settings:
         ):
             if value is not None and not low <= value <= high:
                 raise Refusal(f"{where} must be between {low:,} and {high:,}, not {value}.")
-        if not re.fullmatch(r"all|[1-9]\d{0,8} (days?|rows)", monitor.train_window):
-            said = reprlib.repr(monitor.train_window)
+        if monitor.retrain not in RETRAIN:
+            said = reprlib.repr(monitor.retrain)
+            raise Refusal(f"{GATE}: monitor.retrain must be {', '.join(RETRAIN)}, not {said}.")
+        if not WINDOW.fullmatch(params.train.window):
+            said = reprlib.repr(params.train.window)
             raise Refusal(
-                f"{GATE}: monitor.train_window must be all, `90 days` or `50000 rows`, not {said}."
+                f"{PARAMS}: train.window must be all, `90 days` or `50000 rows`, not {said}."
             )
+        if not DAYS.fullmatch(params.train.half_life or "1 day"):
+            said = reprlib.repr(params.train.half_life)
+            raise Refusal(f"{PARAMS}: train.half_life must be such as `60 days`, not {said}.")
         if len(gate.guards) > MOST_GUARDS:
             raise Refusal(f"{GATE}: gate.guards: at most {MOST_GUARDS}, not {len(gate.guards):,}.")
         for item in gate.guards:

@@ -106,6 +106,9 @@ class Api:
         """
         return self.ask("POST", path, {}, body, again)
 
+    def put(self, path: str, body: dict[str, Any]) -> Any:
+        return self.ask("PUT", path, {}, body)
+
     def patch(self, path: str, body: dict[str, Any]) -> Any:
         return self.ask("PATCH", path, {}, body)
 

@@ -92,8 +92,12 @@ def pointed(commit: str) -> str:
     ------
     Invalid : its pointer is not what `make data` writes.
     """
-    text = show(commit, POINTER)[:10_000]
-    content = read_yaml(text)
+    return named(show(commit, POINTER))
+
+
+def named(text: str) -> str:
+    """The hash that a pointer names; see `pointed`."""
+    content = read_yaml(text[:10_000])
     outs = content.get("outs") if isinstance(content, dict) else None
     out: Any = outs[0] if isinstance(outs, list) and len(outs) == 1 else None
     known = isinstance(out, dict) and out.keys() <= POINTED and out.get("path") == RAW.name

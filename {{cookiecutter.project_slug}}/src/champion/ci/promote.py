@@ -13,6 +13,7 @@ from pathlib import Path
 from champion import tracking
 from champion.ci import deploy, record, revert, standing
 from champion.ci.api import Api, NotFound
+from champion.ci.issue import tell
 from champion.ci.judged import PROMOTION, VERDICT
 from champion.ci.outputs import write_output, write_summary
 from champion.ci.verify import Promotion
@@ -113,7 +114,7 @@ def put_back(api: Api, it: Promotion) -> None:
     number, said = revert.propose(api, f"revert/event-{event.number}", it.commit, title, why)
     write_summary(said)
     if said and not number:
-        revert.tell(api, title, f"{revert.shown(why)}\n\n{said}")
+        tell(api, title, f"{revert.shown(why)}\n\n{said}")
 
 
 def free(version: str, commit: str) -> None:

@@ -3,21 +3,19 @@
 Production is as it was; an issue says why, and a pull request puts the branch in step with it.
 """
 
-import os
 import tempfile
 from pathlib import Path
 
-from champion.ci import gate
+from champion.ci import proposal
 from champion.ci.api import Api
+from champion.ci.issue import tell
 from champion.ci.outputs import write_summary
-from champion.errors import Refusal
 from champion.judge.champion import find
 from champion.judge.paths import shaping
 from champion.markdown import prose
 from champion.workspace import orphan
-from champion.workspace.git import git, identity, resolve
+from champion.workspace.git import git, identity
 
-SETTING = "Settings → Actions → General → Allow GitHub Actions to create and approve pull requests"
 MOST_LETTERS = 1000
 
 
@@ -52,28 +50,14 @@ def propose(api: Api, branch: str, target: str, title: str, why: str) -> tuple[i
     Its number, 0 if there is none, and a sentence that says where it is or how to open it; empty if
     there is nothing to restore.
     """
-    base = os.environ["BASE"]
     commit = restored(git("rev-parse", "HEAD"), target, title)
     if not commit:
         return 0, ""
-    if not resolve(f"refs/remotes/origin/{branch}"):
-        done = orphan.push(commit, branch)
-        if done.returncode:
-            return 0, f"The branch {branch} could not be pushed ({orphan.why(done)})."
-    open_ones = list(api.pages("pulls", state="open", base=base, head=f"{api.owner}:{branch}"))
     body = f"{shown(why)}\n\nThis restores what makes the model as it is in production."
-    try:
-        pull = (
-            open_ones[0]
-            if open_ones
-            else api.post("pulls", {"title": title, "head": branch, "base": base, "body": body})
-        )
-    except Refusal as refusal:
-        link = f"{os.environ['GITHUB_SERVER_URL']}/{api.name}/compare/{base}...{branch}?expand=1"
-        return 0, f"Open the pull request that goes back: {link} ({refusal} {SETTING} allows it.)"
-    if not any(it.verdict for it in gate.statuses(api, pull["head"]["sha"])):
-        api.post("actions/workflows/train.yml/dispatches", {"ref": branch, "inputs": {}})
-    return int(pull["number"]), f"#{pull['number']} goes back: merge it."
+    number, instead = proposal.propose(api, branch, commit, title, body)
+    if not number:
+        return 0, f"Open the pull request that goes back: {instead}"
+    return number, f"#{number} goes back: merge it."
 
 
 def restored(tip: str, target: str, message: str) -> str:
@@ -96,13 +80,3 @@ def restored(tip: str, target: str, message: str) -> str:
     date = git("show", "--no-patch", "--format=%cI", tip)
     dated = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
     return git(*identity(), "commit-tree", tree, "-p", tip, "-m", message, extra=dated)
-
-
-def tell(api: Api, title: str, body: str) -> int:
-    """One open issue of a title: made, or said again; return its number."""
-    for issue in api.pages("issues", state="open"):
-        if issue["title"] == title and "pull_request" not in issue:
-            if issue["body"] != body:
-                api.patch(f"issues/{issue['number']}", {"body": body})
-            return int(issue["number"])
-    return int(api.post("issues", {"title": title, "body": body})["number"])

@@ -5,12 +5,13 @@ import importlib
 
 ALONE = {
     "plan": "training", "data": "training", "train": "training", "pack": "training",
-    "score": "score", "ship": "deploy",
+    "score": "score", "ship": "deploy", "watch": "watch",
 }  # fmt: skip
 ASKING = {  # the API, which they get as their argument
     "begin": "publish", "find": "subject", "publish": "publish", "comment": "comment",
-    "settle": "publish", "champion": "production", "look": "subject", "verify": "verify", "promote": "promote",
-    "wake": "wake", "package": "deploy", "sbom": "deploy", "deploy": "deploy",
+    "settle": "publish", "merge": "merge", "champion": "production", "look": "subject",
+    "verify": "verify", "promote": "promote", "wake": "wake", "package": "deploy", "sbom": "deploy",
+    "deploy": "deploy", "tell": "tell",
 }  # fmt: skip
 
 

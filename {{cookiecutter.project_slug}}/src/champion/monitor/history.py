@@ -1,21 +1,29 @@
 """What earlier looks said: one summary a line, the oldest first."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from champion.errors import Refusal
+from champion.judge.events import Event
 from champion.monitor.checks import ALERT
 
 KEPT = ("state", "headline", "time", "window", "rows", "metric", "champion")
 OF_CHECK = ("family", "check", "column", "part", "value", "threshold", "before", "after", "state")
 MOST = 260  # looks that are read: five years of weeks
+MOST_CHECKS = 1000  # of a look; the most urgent ones come first
+
+
+def summary(file: dict[str, Any]) -> dict[str, Any]:
+    """What the history keeps of a look."""
+    checks = [{key: check[key] for key in OF_CHECK} for check in file["checks"][:MOST_CHECKS]]
+    return {**{key: file[key] for key in KEPT}, "checks": checks}
 
 
 def line(file: dict[str, Any]) -> str:
-    """The summary of a look, for the history."""
-    checks = [{key: check[key] for key in OF_CHECK} for check in file["checks"]]
-    return json.dumps({**{key: file[key] for key in KEPT}, "checks": checks}) + "\n"
+    """The summary of a look as one line."""
+    return json.dumps(summary(file)) + "\n"
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -35,9 +43,23 @@ def read(path: Path) -> list[dict[str, Any]]:
             look = json.loads(text)
         except ValueError:
             continue
-        if isinstance(look, dict) and isinstance(look.get("checks"), list) and look.get("window"):
+        if usable(look):
             found.append(look)
     return sorted(found, key=when)
+
+
+def of_events(events: Iterable[Event]) -> list[dict[str, Any]]:
+    """Earlier looks that the ledger holds; whatever else somebody wrote there is left out."""
+    told: Iterable[Any] = (it.body.get("look") for it in events if it.kind == "monitor")
+    return sorted([look for look in told if usable(look)][-MOST:], key=when)
+
+
+def usable(look: Any) -> bool:
+    """Whether it is a summary."""
+    if not isinstance(look, dict) or not isinstance(look.get("window"), dict):
+        return False
+    checks = look.get("checks")
+    return isinstance(checks, list) and all(isinstance(it, dict) for it in checks)
 
 
 def when(look: dict[str, Any]) -> str:

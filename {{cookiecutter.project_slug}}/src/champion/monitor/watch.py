@@ -48,27 +48,63 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     settings = Settings.load()
-    settings.check()
-    url = args.log or settings.monitor.log
-    if not url:
-        raise Refusal("there is no log to look at: set monitor.log in gate.yaml, or give --log.")
-    now = pd.Timestamp.now("UTC").tz_localize(None)
-    until = moment(args.until) if args.until else now
-    log = Log(url, until - window(settings), until, now)
     before = history.read(args.history) if args.history else []
-    it = of_champion(settings)
-    answers = None
-    if asked := args.labels or settings.monitor.labels:
-        answers = labels.read(asked, settings, it.classes)
-    file = watch(it, log, answers, settings, before)
+    until = moment(args.until) if args.until else None
+    file = look(settings, before, args.log, args.labels, until)
     write(file, OUT / "monitor.json")
     (OUT / "summary.json").write_text(history.line(file), encoding="utf-8")
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(page.render(file, before), encoding="utf-8")
-    print("\n".join(shown(line, 1000) for line in [file["headline"], *file["reasons"],
-                                                    *file["findings"]]))  # fmt: skip
+    print(said(file))
     print(f"The page: {PAGE}")
     return CODES[file["state"]]
+
+
+def look(
+    settings: Settings,
+    before: list[dict[str, Any]],
+    log: str | None = None,
+    labels_: str | None = None,
+    until: pd.Timestamp | None = None,
+) -> dict[str, Any]:
+    """Watch the window that ends at a moment, by default now; see `watch`.
+
+    Parameters
+    ----------
+    before : earlier summaries, the oldest first.
+    log, labels_ : where they are; else as gate.yaml says.
+
+    Raises
+    ------
+    Refusal : there is nothing to look at, or nothing to compare it with.
+    """
+    url = log or settings.monitor.log
+    if not url:
+        raise Refusal("there is no log to look at: set monitor.log in gate.yaml, or give --log.")
+    now = pd.Timestamp.now("UTC").tz_localize(None)
+    end = until if until is not None else now
+    seen = Log(url, end - window(settings), end, now)
+    it = of_champion(settings)
+    answers = None
+    if asked := labels_ or settings.monitor.labels:
+        answers = labels.read(asked, settings, it.classes)
+    return watch(it, seen, answers, settings, before)
+
+
+def unseen(why: str) -> dict[str, Any]:
+    """A look that could not be had: of it nothing is known but why."""
+    nothing: dict[str, Any] = {"reasons": [], "findings": [], "checks": [], "columns": []}
+    return {
+        "state": UNKNOWN, "headline": headline(UNKNOWN, [], 0, [why]),
+        "time": stamp(pd.Timestamp.now("UTC")), "window": {"from": None, "to": None},
+        "rows": 0, "files": 0, "labelled": 0, "metric": None, "champion": None, **nothing,
+    }  # fmt: skip
+
+
+def said(file: dict[str, Any]) -> str:
+    """A look for a terminal."""
+    lines = [file["headline"], *file["reasons"], *file["findings"]]
+    return "\n".join(shown(line, 1000) for line in lines)
 
 
 def moment(text: str) -> pd.Timestamp:

@@ -20,11 +20,12 @@ from champion.tables.roles import answers, inputs
 from champion.tables.rows import digests, row_keys, uniform
 
 Fold = tuple[NDArray[np.bool_], NDArray[np.bool_]]
+Weights = NDArray[np.float64]
 
 
 def run(_: argparse.Namespace) -> None:
     settings = Settings.load()
-    table = pd.read_parquet(TRAIN)
+    table = recent(pd.read_parquet(TRAIN), settings)
     X, y = inputs(table, settings), answers(table, settings)
     if y.nunique() < 2:
         raise BadData(
@@ -33,7 +34,7 @@ def run(_: argparse.Namespace) -> None:
         )
     new_model(settings)  # refuses what params.yaml says before any work
     print(f"fitting on {len(X):,} rows, {X.shape[1]} features", flush=True)
-    model, measured = train(X, y, folds(table, settings), settings)
+    model, measured = train(X, y, folds(table, settings), settings, weights(table, settings))
     save_model(model, MODEL)
     if len(measured):
         name = measured.columns[0]
@@ -45,6 +46,43 @@ def run(_: argparse.Namespace) -> None:
     for name, content in {"cv": means, "folds": measured.to_dict("list")}.items():
         (REPORTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
     tracking.trained(means, settings.params)
+
+
+def recent(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """The rows to learn from: the latest ones, where params.yaml asks for them."""
+    count, _, unit = settings.params.train.window.partition(" ")
+    if count == "all":
+        return table
+    times = of_rows(table, settings, "train.window")
+    if unit == "rows":
+        kept = times.rank(method="first", ascending=False) <= int(count)
+    else:
+        kept = times > times.max() - pd.Timedelta(days=int(count))
+    return table[kept].reset_index(drop=True)
+
+
+def weights(table: pd.DataFrame, settings: Settings) -> Weights | None:
+    """How much each row counts: half of one that is a half-life younger. None: all the same."""
+    half = settings.params.train.half_life
+    if half is None:
+        return None
+    times = of_rows(table, settings, "train.half_life")
+    age = (times.max() - times) / pd.Timedelta(days=int(half.split(" ")[0]))
+    return np.asarray(0.5**age, dtype="float64")
+
+
+def of_rows(table: pd.DataFrame, settings: Settings, key: str) -> pd.Series:
+    """The time of each row.
+
+    Raises
+    ------
+    Refusal : no column is that.
+    """
+    if not settings.data.time:
+        raise Refusal(
+            f"params.yaml: {key} needs data.time in gate.yaml: which rows are the latest?"
+        )
+    return table[settings.data.time]
 
 
 def new_model(settings: Settings) -> Any:
@@ -62,10 +100,15 @@ def new_model(settings: Settings) -> Any:
         raise Refusal(f"params.yaml: model cannot be built: {blame(error)}.") from error
 
 
-def fitted(settings: Settings, X: pd.DataFrame, y: pd.Series) -> Any:
+def fitted(
+    settings: Settings, X: pd.DataFrame, y: pd.Series, weights: Weights | None = None
+) -> Any:
     """Build and fit one model."""
+    model = new_model(settings)
+    steps = getattr(model, "steps", None)  # of a pipeline, the last one takes weights
+    name = f"{steps[-1][0]}__sample_weight" if steps else "sample_weight"
     try:
-        return new_model(settings).fit(X, y)
+        return model.fit(X, y, **({} if weights is None else {name: weights}))
     except Refusal:
         raise
     except Exception as error:
@@ -96,7 +139,11 @@ def forward_folds(times: pd.Series, count: int) -> Iterator[Fold]:
 
 
 def train(
-    X: pd.DataFrame, y: pd.Series, parts: list[Fold], settings: Settings
+    X: pd.DataFrame,
+    y: pd.Series,
+    parts: list[Fold],
+    settings: Settings,
+    weights: Weights | None = None,
 ) -> tuple[Any, pd.DataFrame]:
     """Return the model fitted on all rows, and the metrics, one row a fold.
 
@@ -114,7 +161,7 @@ def train(
         train, test = part
         if not test.any() or y[train].nunique() < 2:
             return {}
-        model = fitted(settings, X[train], y[train])
+        model = fitted(settings, X[train], y[train], None if weights is None else weights[train])
         said = scores(model, X[test], task)
         if classes is not None:
             said = pd.DataFrame(said, columns=model.classes_).reindex(
@@ -129,7 +176,9 @@ def train(
 
     fits = [delayed(score)(number, part) for number, part in enumerate(parts, 1)]
     workers = min(len(parts) + 1, os.cpu_count() or 1)
-    model, *results = Parallel(workers, prefer="threads")([delayed(fitted)(settings, X, y), *fits])
+    model, *results = Parallel(workers, prefer="threads")(
+        [delayed(fitted)(settings, X, y, weights), *fits]
+    )
     if not parts:
         return model, pd.DataFrame()
     measured = pd.DataFrame(results, columns=[m.name for m in asked])

@@ -15,6 +15,7 @@ from champion.errors import Refusal
 from champion.workspace.git import attempt, config, git, identity, reason, variables
 
 SCRATCH = Path(".dvc/tmp")
+NOTHING = "0" * 40  # the hash of what is not there
 
 
 def scratch() -> Path:
@@ -85,13 +86,20 @@ def contents(objects: Sequence[str]) -> list[bytes]:
     return found
 
 
-def add_commit(parent: str | None, objects: Mapping[str, str], message: str, date: str = "") -> str:
+def add_commit(
+    parent: str | None,
+    objects: Mapping[str, str],
+    message: str,
+    date: str = "",
+    without: Collection[str] = (),
+) -> str:
     """Commit objects on top of `parent`, through an index of its own.
 
     Parameters
     ----------
     objects : the hash of each, by its path.
     date : of the commit; the same one makes the same commit again.
+    without : paths that are gone afterwards.
 
     Returns
     -------
@@ -102,6 +110,7 @@ def add_commit(parent: str | None, objects: Mapping[str, str], message: str, dat
         index = Path(scratch, "index")
         git("read-tree", parent or "--empty", index=index)
         lines = "".join(f"100644 {digest}\t{path}\0" for path, digest in objects.items())
+        lines += "".join(f"0 {NOTHING}\t{path}\0" for path in without)
         git("update-index", "-z", "--index-info", text=lines, index=index)
         tree = git("write-tree", index=index)
     parents = ("-p", parent) if parent else ()
