@@ -469,10 +469,8 @@ CELLS: list[Any] = [
     st.sampled_from(["yes", "No", "YES"]),
     st.sampled_from(["1,5", "2", "1.234,5"]),
     st.sampled_from(["01/02/2020", "13/02/2020", "2020-03-04", ""]),
-    st.text(
-        st.characters(exclude_characters="\0\r"), max_size=6
-    ),  # no text file holds the one; the other ends lines
-    st.text("ab ,;\"'\\\n#{}%\t", max_size=4),
+    st.text(st.characters(exclude_characters="\0"), max_size=6),  # which no text file holds
+    st.text("ab ,;\"'\\\n\r#{}%\t", max_size=4),
     st.datetimes(pd.Timestamp("1900-01-01"), pd.Timestamp("2100-01-01")).map(str),
     st.booleans(),
     st.none(),
@@ -505,7 +503,8 @@ def test_an_inferred_schema_accepts_the_data_it_came_from(
         patch.chdir(folder)
         patch.setattr(describe, "track", lambda: None)
         desk = Desk(folder)
-        said = desk.described(df, "y")
+        # Ending its lines so, pandas quotes values that hold a carriage return.
+        said = desk.described(df.to_csv(index=False, lineterminator="\r\n"), "y")
         assert said.code == 0, said.all
         assert desk.run("validate").code == 0, desk.schema_text
         assert {w for w in desk.found("warning") if w[1] != "leak"} <= {(None, "duplicate rows")}

@@ -21,6 +21,12 @@ LISTEN = """
 print("HEARD", repr(__import__("os").environ).encode().hex())
 """
 
+CLOUD = (
+    "failure: Not judged: the large files are in a cloud, which no fork can read: a maintainer runs "
+    "`make adopt PR={}`"
+)
+CHECKS = "failure: Not judged: the checks of the branch failed: see train"
+
 
 @pytest.fixture
 def host(
@@ -30,6 +36,12 @@ def host(
         made.actions.secrets["DEPLOY_KEY"] = SECRET
         made.actions.variables["SOMETHING"] = VARIABLE
         yield made
+
+
+def stands(host: ProjectHost, pull: PullRequest) -> str:
+    gate = host.gate(pull)
+    assert gate
+    return f"{gate.state}: {gate.description}"
 
 
 def stored(host: ProjectHost) -> dict[str, str]:
@@ -201,20 +213,19 @@ def test_a_fork_reads_no_cloud(host: ProjectHost) -> None:
     host.settle()
     assert host.run("train").conclusion == "failure"
     assert "a fork has no credentials" in host.run("train").log
-    gate = host.gate(pull)
-    assert gate
-    assert (gate.state, gate.description) == (
-        "failure",
-        "Not judged: the large files are in a cloud, which no fork can read: a maintainer runs "
-        f"`make adopt PR={pull.number}`",
-    )
+    assert stands(host, pull) == CLOUD.format(pull.number)
     (comment,) = host.comments(pull)
     assert f"`make adopt PR={pull.number}`" in comment
+    for path, why in (("tests/test_more.py", CLOUD), ("notebooks/more.py", CHECKS)):
+        eve.git("switch", "--quiet", "--detach", tip)
+        eve.write(path, "")
+        beside = eve.open(Path(path).parent.name)
+        ready.trained(host, beside, None, "failure")
+        host.settle()
+        assert stands(host, beside) == why.format(beside.number)
     assert host.ledger() == []
     eve.git("switch", "--quiet", "--detach", tip)
     eve.write("README.md", "Better words.\n")
     words = eve.open("words")
     host.settle()
-    gate = host.gate(words)
-    assert gate
-    assert gate.state == "success", gate.description
+    assert stands(host, words).startswith("success: ")

@@ -18,7 +18,7 @@ from champion.ci.outputs import write_output
 from champion.ci.recorded import ADOPTS
 from champion.errors import Refusal
 from champion.judge import claims
-from champion.judge.paths import OWNED, matching, policy, shaping, trains
+from champion.judge.paths import OWNED, matching, policy, shaping, tests, trains
 from champion.workspace import remote
 from champion.workspace.environment import typed
 from champion.workspace.git import changed, git, resolve, show, touched
@@ -235,6 +235,11 @@ def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> 
             f"It changes how models are judged or run: {owners.OWNER} has to approve it; then re-run "
             "judge."
         )
+    if not passed and tests(paths) and not subject.branch and not remote.on_branch():
+        return subject.settle(
+            "the large files are in a cloud, which no fork can read: a maintainer runs "
+            f"`make adopt PR={subject.pull}`"
+        )
     if not trains(paths):
         return unchanged(subject, passed)
     if restores(subject.sha, paths):
@@ -247,11 +252,6 @@ def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> 
         there = fetch(api, subject.run["id"])
     except Hostile as hostile:
         return subject.settle(str(hostile))
-    if not passed and not subject.branch and not remote.on_branch():
-        return subject.settle(
-            "the large files are in a cloud, which no fork can read: a maintainer runs "
-            f"`make adopt PR={subject.pull}`"
-        )
     if not passed and not (there and claims.findings(FOLDER / "reports", "errors")):
         return subject.settle("training or a check of the branch failed: see train")
     if not there:

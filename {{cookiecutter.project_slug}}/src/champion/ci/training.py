@@ -10,7 +10,7 @@ from pathlib import Path
 
 from champion.ci.outputs import write_output
 from champion.errors import Refusal
-from champion.judge.paths import PROSE, matching, trains
+from champion.judge.paths import PROSE, matching, tests, trains
 from champion.workspace.git import changed, git, resolve
 
 PACKED = Path(".champion/packed")
@@ -32,7 +32,7 @@ def plan() -> int:
     train = trains(paths)
     found = {
         "check": train or paths != matching(paths, PROSE),
-        "test": train or bool(matching(paths, ("tests/*",))),
+        "test": tests(paths),
         "train": train,
     }
     for name, needed in found.items():

@@ -54,6 +54,11 @@ def trains(paths: list[str]) -> bool:
     return bool(matching(paths, RESULTS)) or kind(paths) != "nothing"
 
 
+def tests(paths: list[str]) -> bool:
+    """Whether the project's tests are to run: they read its data."""
+    return trains(paths) or bool(matching(paths, ("tests/*",)))
+
+
 def shaping(paths: list[str]) -> list[str]:
     """Those that make the model what it is; the workflows only say where that happens."""
     return [path for path in paths if trains([path]) and not path.startswith(".github/")]

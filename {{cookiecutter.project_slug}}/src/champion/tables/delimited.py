@@ -222,6 +222,11 @@ def broken_line(path: Path, layout: Layout) -> str:
     try:
         for line, row in records(path, layout):
             if len(row) != width:
+                if stray := lone_return(path, layout, line):
+                    return (
+                        f"{path.name}, line {stray} ends at a carriage return that other lines do "
+                        "not end with: remove it, or quote the name or value that holds it."
+                    )
                 return (
                     f"{path.name}, line {line} has {len(row)} values where the header has {width}: "
                     "mend that line, or get the file again if it was cut off."
@@ -232,6 +237,20 @@ def broken_line(path: Path, layout: Layout) -> str:
             "mend it, or get the file again if it was cut off."
         )
     return f"{path.name} cannot be read as a table: save it again as UTF-8 CSV or as Parquet."
+
+
+def lone_return(path: Path, layout: Layout, broken: int) -> int:
+    """The first line that a lone \\r ends, of the header's last, the broken one and that before it.
+
+    0 if none is, or where the file ends all its lines so.
+    """
+    near, found, usual = {layout.skip, broken - 1, broken}, 0, True
+    with path.open(encoding=layout.encoding, errors="replace", newline="") as file:
+        for number, line in enumerate(file, start=1):
+            usual = usual and not line.endswith("\n")
+            if number in near and line.endswith("\r"):
+                found = found or number
+    return 0 if usual else found
 
 
 def typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
