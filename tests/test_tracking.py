@@ -241,6 +241,7 @@ def test_mlflow_knows_each_training_and_which_model_is_the_champion(
     change(project, "params.yaml", model={"kind": "boosted"})
     assert "Warning" not in project.champion("repro", "evaluate").stdout
     experiment = client.get_experiment_by_name("members")
+    assert experiment
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.data.metrics == scores()
     assert run.data.params["model.kind"] == "boosted"
@@ -291,6 +292,7 @@ def test_mlflow_without_a_server_is_a_file_here_and_nothing_in_a_workflow(
     assert project.git("status", "--porcelain") == ""
     client = mlflow.MlflowClient("sqlite:///mlflow.db")
     experiment = client.get_experiment_by_name("members")
+    assert experiment
     assert len(client.search_runs([experiment.experiment_id])) == 1
     assert not client.search_registered_models()
     assert not [path for path in Path("mlruns").rglob("*") if path.suffix == ".skops"]
@@ -313,8 +315,9 @@ def test_mlflow_that_is_down_costs_a_sentence_and_seconds(
 def kept(folder: Path) -> list[Any]:
     """The records of the newest offline run, in LevelDB's log format: blocks of 32 KiB, each chunk
     behind 4 bytes of checksum, 2 of length and 1 that says whether a record is complete."""
-    from wandb.proto.wandb_internal_pb2 import Record
+    from wandb.proto import wandb_internal_pb2
 
+    record_type = wandb_internal_pb2.Record  # type: ignore[attr-defined,unused-ignore]
     newest = max(folder.glob("offline-run-*/*.wandb"), key=lambda path: path.stat().st_mtime_ns)
     content, place, record, found = newest.read_bytes(), 7, b"", []
     while place < len(content):
@@ -325,7 +328,7 @@ def kept(folder: Path) -> list[Any]:
         record += content[place + 7 : place + 7 + length]
         place += 7 + length
         if kind in (1, 4):
-            found.append(Record.FromString(record))
+            found.append(record_type.FromString(record))
             record = b""
     return found
 
