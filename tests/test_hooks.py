@@ -377,7 +377,8 @@ def test_own_data_take_the_place_of_the_sample(bake: Bake, tmp_path: Path) -> No
     project = bake(data_file=str(source), target="Survived")
     assert [p.name for p in (project.path / "data/raw").iterdir()] == ["Eleves-2013-v2.csv"]
     assert (project.path / "data/raw/Eleves-2013-v2.csv").read_bytes() == source.read_bytes()
-    assert sorted(p.name for p in (project.path / "data").iterdir()) == [".gitignore", "raw"]
+    there = sorted(p.name for p in (project.path / "data").iterdir())
+    assert there == [".gitignore", "incoming", "raw"]
     assert "flights" not in " ".join(map(str, project.files()))
     gate = YAML(typ="safe").load((project.path / "gate.yaml").read_text(encoding="utf-8"))
     assert gate["data"] == {"target": "Survived"}

@@ -15,6 +15,7 @@ from conftest import Bake, BakedProject
 from github import PullRequest, runs
 from github.events import Event as Fired
 from github.state import Issue, Run, now
+from github_client import Clone
 from moments import Moment, reached
 from pull_requests import Person, ProjectHost, published
 from ready import TRAIN, Evidence, answers, evidence, said, trained
@@ -408,6 +409,18 @@ def forge_event(host: ProjectHost, sha: str) -> None:
     project.champion("ledger", "append", "promotion", "--key", "forged", "--body", "event.json")
 
 
+def forge_object(host: ProjectHost, digest: str) -> str:
+    """And another file under the name of a stored one; the branch's commit before that."""
+    bob = Clone(host.folder / "clone-bob")
+    bob.git("config", "core.hooksPath", "/dev/null")
+    bob.git("fetch", "--quiet", "origin", "dvc-storage")
+    bob.git("switch", "--quiet", "--discard-changes", "--detach", "FETCH_HEAD")
+    stored = bob.git("rev-parse", "HEAD")
+    bob.commit(f"files/md5/{digest[:2]}/{digest[2:]}", "another model")
+    bob.git("push", "--quiet", "origin", "HEAD:dvc-storage")
+    return stored
+
+
 def test_a_tag_that_somebody_pushed_puts_nothing_into_production(begin: Begin) -> None:
     host = begin("second")
     trap = host.folder / "ran"
@@ -428,6 +441,12 @@ def test_a_tag_that_somebody_pushed_puts_nothing_into_production(begin: Begin) -
     host.dispatch("promote.yml", version="v1.1.0", reason="somebody pushed a tag")
     host.settle()
     assert live(host) == V2, host.run("promote").log
+    stored = forge_object(host, events(host, "promotion")[-1]["model"])
+    again = host.rerun(again)
+    host.settle()
+    assert "Not judged" in str(host.gate(pull).description), host.run("judge").log
+    assert "is not what its hash says" in host.comments(pull)[0]
+    host.home.bare.point("refs/heads/dvc-storage", stored)
     host.rerun(again)
     host.settle()
     assert host.gate(pull).state == "success", host.run("judge").log

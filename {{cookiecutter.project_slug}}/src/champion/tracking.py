@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,9 @@ def trained(scores: dict[str, Any], params: Params) -> None:
             "libraries": {name: installed(name) for name in LIBRARIES},
         },
     }
+    rows = {name: value for name, value in asdict(params.train).items() if value is not None}
     asked = {"model": params.model, "cv": {"folds": params.cv.folds}, "seed": params.seed}
+    asked |= {"train": rows}
     name = os.environ.get("DVC_EXP_NAME") or commit[:10]
     tell({"event": "trained", "name": name}, asked, scores, made, Path(), MODEL)
 
