@@ -6,6 +6,7 @@ files, and with none of the project's own code loaded. Linux only: elsewhere, an
 fork cannot stand in for, it is the Python of these tests.
 """
 
+import atexit
 import functools
 import os
 import shlex
@@ -34,13 +35,18 @@ def environment() -> Path:
     python.write_text(f'#!/bin/sh\nexec {client} {shlex.quote(sys.executable)} "$@"\n')
     python.chmod(0o755)
     # Its standard input is what tells it that nobody needs it any more.
-    subprocess.Popen(
+    server = subprocess.Popen(
         [sys.executable, HERE / "server.py", address],
-        env={**os.environ, "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"},
+        env={
+            **{name: it for name, it in os.environ.items() if not name.startswith("PYTHON")},
+            "LANG": "C.UTF-8",
+            "OMP_NUM_THREADS": "1",
+        },
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    atexit.register(server.communicate)
     return folder
 
 

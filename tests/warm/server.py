@@ -24,7 +24,6 @@ PATH = sys.path[1:]
 
 
 def main(address: str) -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # leaves no zombies
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
@@ -39,6 +38,9 @@ def main(address: str) -> None:
             if sys.stdin in ready:
                 return  # whoever started this is gone
             answer(listening.accept()[0], listening)
+            with suppress(ChildProcessError):  # the forks that have ended
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
 
 
 def answer(connection: socket.socket, listening: socket.socket) -> None:
@@ -80,8 +82,6 @@ def become(
 ) -> int:
     """Run `python -m` here as in a process of its own; return its exit code."""
     os.setpgid(0, 0)
-    for number in (signal.SIGCHLD, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for place, file in enumerate(files):
         os.dup2(file, place)
