@@ -12,7 +12,6 @@ A story reads:
 
 import json
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import warm
 from actions.repository import Machine
 from conftest import Bake, BakedProject
 from flow import Host
@@ -74,9 +74,14 @@ def published(factory: pytest.TempPathFactory, baked: Bake) -> BakedProject:
 
 def machine(*path: Path, **variables: str) -> Machine:
     """A runner that has this environment's programs, so that nothing is installed."""
-    programs = Path(sys.executable).parent
-    kept = {"CHAMPION_VENV": sys.prefix, "DVC_NO_ANALYTICS": "1", "CHAMPION_PATIENCE": "0"}
-    return Machine(path=(*path, programs), variables={**kept, **variables})
+    venv = warm.environment()
+    kept = {
+        "CHAMPION_VENV": str(venv),
+        "CHAMPION_PATIENCE": "0",
+        "DVC_NO_ANALYTICS": "1",
+        "MYPY_CACHE_DIR": f"{warm.kept().name}/mypy",  # the libraries' types are checked once
+    }
+    return Machine(path=(*path, venv / "bin"), variables={**kept, **variables})
 
 
 def new_host(
