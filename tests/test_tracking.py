@@ -112,7 +112,7 @@ def test_what_is_told_is_what_dvc_lock_says(project: BakedProject) -> None:
     assert event["project"] == "members"
     assert event["metrics"] == scores()
     params = YAML(typ="safe").load(Path("params.yaml"))
-    assert event["params"] == flat({key: params[key] for key in ("model", "cv", "seed")})
+    assert event["params"] == flat({key: params[key] for key in ("model", "train", "cv", "seed")})
     lock = YAML(typ="safe").load(Path("dvc.lock"))["stages"]["train"]
     hashes = {it["path"]: it["md5"] for it in (*lock["deps"], *lock["outs"])}
     tags = event["tags"]

@@ -34,4 +34,4 @@ def main(address: str, own: str, python: str, command: list[str]) -> None:
     os._exit(code[0])
 
 
-main(*sys.argv[1:4], sys.argv[4:])
+main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])

@@ -64,7 +64,7 @@ def answer(connection: socket.socket, listening: socket.socket) -> None:
                 connection.send(bytes([code & 0xFF]))
         leave(code & 0xFF)
 
-    os._exit = tell  # some programs end by it
+    setattr(os, "_exit", tell)  # noqa: B010 - some programs end by it
     code = 1
     try:
         code = become(connection, files, *marshal.loads(content))
@@ -110,7 +110,7 @@ def become(
     except BaseException:
         sys.excepthook(*sys.exc_info())
         code = 1
-    threading._shutdown()
+    threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
