@@ -136,7 +136,7 @@ def shared(github: Host, project: Path, folder: Path) -> Path:
     pull = opened(github, project, "february", "It is sent as a pull request", folder / "reports")
     expect(gate(github, pull).state == "success", "no worse is enough for new data")
     merged(github, project, pull)
-    expect("model@v1.1.1" in tags(github), "it is version v1.1.1, in production")
+    expect("model@v1.2.0" in tags(github), "it is better: version v1.2.0, in production")
 
     say("   The colleague takes it over: code, data and results")
     said = output("make", "update", folder=colleague)
