@@ -183,11 +183,10 @@ def decide(it: Challenge, settings: Settings, policy: str) -> dict[str, Any]:
     champion = it.champion_run.predictions if it.champion_run else None
     proven = it.anchor_run.predictions if it.anchor_run else None
     case = evidence.case(holdout, it.challenger.predictions, champion, proven, settings)
+    case.slices.columns = case.slices.columns.str.removeprefix(SLICE)
     file = judge(case.only(fresh), settings.gate, policy, *standing(held["row_id"]))
     file["budget"]["holdout"] = sha256(holdout)
     file["findings"] += remarks
-    for part in file["slices"]:
-        part["column"] = part["column"].removeprefix(SLICE)
     if it.data_changed:
         known = set(it.earlier.rows.loc[it.earlier.rows["holdout"], "row_id"])
         earlier = fresh & held["row_id"].isin(known).to_numpy()
