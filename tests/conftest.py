@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import fork_server
 from actions.runner import STOOD_IN
 
 TEMPLATE = Path(__file__).resolve().parents[1]
@@ -44,9 +45,9 @@ class BakedProject:
         """Run a command in the project, with this environment's programs and nothing installed."""
         environment = {
             **os.environ,
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "PATH": os.pathsep.join([str(fork_server.python().parent), os.environ["PATH"]]),
             "PYTHONPATH": "src",
-            "CHAMPION_VENV": sys.prefix,
+            "CHAMPION_VENV": str(fork_server.environment()),
             **variables,
         }
         done = subprocess.run(
@@ -58,7 +59,9 @@ class BakedProject:
 
     def champion(self, *arguments: str, check: bool = True, **variables: str) -> Done:
         """Run a verb."""
-        return self.run(sys.executable, "-m", "champion", *arguments, check=check, **variables)
+        return self.run(
+            str(fork_server.python()), "-m", "champion", *arguments, check=check, **variables
+        )
 
     def git(self, *arguments: str) -> str:
         """Run Git; return what it printed."""

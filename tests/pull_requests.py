@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import warm
+import fork_server
 from actions.repository import Machine
 from conftest import Bake, BakedProject
 from flow import Host
@@ -74,14 +74,13 @@ def published(factory: pytest.TempPathFactory, baked: Bake) -> BakedProject:
 
 def machine(*path: Path, **variables: str) -> Machine:
     """A runner that has this environment's programs, so that nothing is installed."""
-    venv = warm.environment()
     kept = {
-        "CHAMPION_VENV": str(venv),
+        "CHAMPION_VENV": str(fork_server.environment()),
         "CHAMPION_PATIENCE": "0",
         "DVC_NO_ANALYTICS": "1",
-        "MYPY_CACHE_DIR": f"{warm.kept().name}/mypy",  # the libraries' types are checked once
+        "MYPY_CACHE_DIR": f"{fork_server.kept().name}/mypy",  # the libraries' types are checked once
     }
-    return Machine(path=(*path, venv / "bin"), variables={**kept, **variables})
+    return Machine(path=(*path, fork_server.python().parent), variables={**kept, **variables})
 
 
 def new_host(

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+import fork_server
 from champion import warm
 from conftest import Bake, BakedProject, Done
 from small_project import server
@@ -29,7 +30,7 @@ STAGES = ("validate", "split", "train", "evaluate", "explain")
 
 
 def dvc(project: BakedProject, *arguments: str, check: bool = True, **variables: str) -> Done:
-    return project.run(PYTHON, "-m", "dvc", *arguments, check=check, **variables)
+    return project.run(str(fork_server.python()), "-m", "dvc", *arguments, check=check, **variables)
 
 
 def read(project: BakedProject, name: str) -> Any:

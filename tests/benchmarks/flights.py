@@ -12,6 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from measure import Measured, run
 
+# After the benchmarks' own folder: both have a pull_requests.py.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+import fork_server
+
 TEMPLATE = Path(__file__).resolve().parents[2]
 SAMPLE = TEMPLATE / "{{cookiecutter.project_slug}}" / "data"
 JANUARY, YEAR = 27_004, 336_776  # rows
@@ -23,12 +28,15 @@ class Project:
     def __init__(self, folder: Path, shared: bool = False) -> None:
         self.path = folder / "flight-delays"
         self.variables = environment(folder)
+        self.shared = shared
         if shared:
-            self.variables["CHAMPION_VENV"] = sys.prefix
+            self.variables["CHAMPION_VENV"] = str(fork_server.environment())
 
     @property
     def interpreter(self) -> Path:
         """The Python of its environment; before set-up, this one."""
+        if self.shared:
+            return fork_server.python()
         own = self.path / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         return own if own.exists() else Path(sys.executable)
 
@@ -42,7 +50,7 @@ class Project:
 
     def champion(self, *arguments: str) -> Measured:
         """Measure a verb."""
-        return self.python("src/champion", *arguments)
+        return self.python("-m", "champion", *arguments)
 
     def fill(self, rows: int) -> int:
         """Put about that many flights into data/raw, one file a month; return how many.

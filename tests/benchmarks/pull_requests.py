@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from flights import SAMPLE, TEMPLATE, Project
+from flights import SAMPLE, Project
 from measure import Measured
 from report import Report
 from ruamel.yaml import YAML
 
-sys.path.insert(0, str(TEMPLATE / "tests"))
-
+import fork_server
 from actions.repository import Machine
 from actions.result import Run
 from flow import Host
@@ -92,7 +91,7 @@ def machine(trial: bool) -> Machine:
     """A runner with uv and a warm package cache; each job makes its environment."""
     variables = {"UV_CACHE_DIR": uv_cache(), "DVC_NO_ANALYTICS": "1"}
     if trial:
-        variables["CHAMPION_VENV"] = sys.prefix
+        variables["CHAMPION_VENV"] = str(fork_server.environment())
     return Machine(path=(Path(sys.executable).parent,), variables=variables)
 
 

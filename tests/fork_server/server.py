@@ -87,7 +87,10 @@ def become(
         os.dup2(file, place)
         os.close(file)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
-    sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+    sys.stdout = open(  # noqa: SIM115
+        1, "w", encoding="utf-8", errors="surrogateescape", closefd=False,
+        buffering=1 if variables.get("PYTHONUNBUFFERED") else -1,
+    )  # fmt: skip
     sys.stderr = open(  # noqa: SIM115
         2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
     )

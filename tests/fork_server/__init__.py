@@ -50,6 +50,11 @@ def environment() -> Path:
     return folder
 
 
+def python() -> Path:
+    """The program `python` of that folder."""
+    return environment() / "bin" / "python" if sys.platform == "linux" else Path(sys.executable)
+
+
 @functools.cache
 def kept() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="warm-python-")
+    return tempfile.TemporaryDirectory(prefix="fork-server-")

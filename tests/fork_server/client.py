@@ -11,11 +11,14 @@ import signal
 import sys
 
 MODULES = {"champion", "champion.warm", "dvc", "mypy", "pytest"}  # none becomes another program
-PLAIN = {"PYTHONPATH"}  # of the variables of Python's own: a fork follows it
+PLAIN = {"PYTHONPATH", "PYTHONUNBUFFERED"}  # of Python's own variables those that a fork follows
 
 
 def main(address: str, own: str, python: str, command: list[str]) -> None:
-    peculiar = {name for name in os.environ if name.startswith("PYTHON")} - PLAIN
+    folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    peculiar = {name for name in os.environ if name.startswith("PYTHON")} - PLAIN or any(
+        os.path.exists(f"{folder}/sitecustomize.py") for folder in folders
+    )
     server = _socket.socket(_socket.AF_UNIX)
     try:
         if peculiar or command[:1] != ["-m"] or command[1] not in MODULES:
