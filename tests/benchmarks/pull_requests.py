@@ -24,7 +24,7 @@ AIMS = {"docs only": "15 s", "parameters": "bare + 30 s", "a month of data": "ba
 PARTS = {  # of the steps' names
     "Plan": "plan", "Install": "set up", "Bring the data": "data", "Train": "train",
     "Check": "check", "Test": "test", "Pack": "pack", "Find the pull request": "find",
-    "Score": "score", "Publish": "publish",
+    "Confirm the champion": "confirm", "Score": "score", "Publish": "publish",
 }  # fmt: skip
 
 
