@@ -101,7 +101,7 @@ def whole_months(rows: int) -> int:
 
 def generate(folder: Path) -> Measured:
     """Generate the sample project in `folder`."""
-    command = [sys.executable, "-m", "cookiecutter", "--no-input", TEMPLATE]
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", TEMPLATE, "deploy=none"]
     return run(command, folder, environment(folder))
 
 

@@ -89,7 +89,9 @@ def benchmark(report: Report, project: Project, trial: bool) -> None:
 
 def machine(trial: bool) -> Machine:
     """A runner with uv and a warm package cache; each job makes its environment."""
-    variables = {"UV_CACHE_DIR": uv_cache(), "DVC_NO_ANALYTICS": "1"}
+    how = ("UV_", "PIP_", "SSL_", "HTTPS_", "NO_PROXY")  # packages are reached from here
+    variables = {name: value for name, value in os.environ.items() if name.startswith(how)}
+    variables |= {"UV_CACHE_DIR": uv_cache(), "DVC_NO_ANALYTICS": "1"}
     if trial:
         variables["CHAMPION_VENV"] = str(fork_server.environment())
     return Machine(path=(Path(sys.executable).parent,), variables=variables)
@@ -152,6 +154,8 @@ def told(name: str, runs: list[Run], bare: Measured | None) -> list[str]:
     spent: dict[str, float] = dict.fromkeys([*PARTS.values(), "other"], 0.0)
     gate = minutes = 0.0
     for run in runs:
+        if run.conclusion != "success":
+            raise RuntimeError(f"{name}: {run.name} ended as {run.conclusion}\n{run.log[-3000:]}")
         for job in run.jobs:
             seconds = sum(step.seconds for step in job.steps)
             minutes += -(-seconds // 60) if seconds else 0
