@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +238,8 @@ def another(name: str) -> Callable[[Case], None]:
 
 FORGED: dict[str, tuple[str, Callable[[Case], Any], str]] = {
     "no run": ("verdict", lambda it: it.event.body.update(run={"id": 0}), "it names no run"),
+    "a run that is none": ("verdict", lambda it: it.event.body.update(run={"id": "../7"}),
+                           "it names no run"),
     "unknown run": ("verdict", lambda it: it.event.body.update(run={"id": 7}), "there is no run 7"),
     "training": ("verdict", lambda it: setattr(it.run, "path", ".github/workflows/train.yml"),
                  "none of judge.yml or promote.yml on main"),
@@ -282,16 +285,24 @@ def test_what_somebody_wrote_himself_is_not_believed(
     assert not isinstance(caught.value, Expired)
 
 
-@pytest.mark.parametrize("how", ["expired", "deleted"])
+@pytest.mark.parametrize("how", ["expired", "deleted", "deleted at once"])
 def test_what_a_right_run_left_may_be_gone(case: Case, how: str) -> None:
+    """Whoever may write can delete what a run left, and then say what they like of it."""
     case.believed()
     (artifact,) = case.run.artifacts
     if how == "expired":
         artifact.expires_at = now()
     else:
         case.run.artifacts.clear()
-    with pytest.raises(Expired, match=f"what run {case.run.id} left has expired"):
-        case.ask()
+    if how == "deleted":
+        case.run.created_at = now() - timedelta(days=100)
+    if how == "deleted at once":
+        with pytest.raises(Doubt, match="was deleted") as caught:
+            case.ask()
+        assert not isinstance(caught.value, Expired)
+    else:
+        with pytest.raises(Expired, match=f"what run {case.run.id} left has expired"):
+            case.ask()
 
 
 @pytest.mark.parametrize("merge", [True, False])

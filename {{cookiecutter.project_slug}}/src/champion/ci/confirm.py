@@ -6,6 +6,7 @@ that run left says the same: a run's artifacts can be written by that run alone.
 """
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ STARTED_BY = {
     DEPLOY: ("workflow_dispatch",),
 }  # fmt: skip
 SEEN = Path(".champion/seen")
+KEPT = timedelta(days=89)  # what a run leaves; GitHub's own setting, less a day
 SAME = {  # what an event says as what its run left does
     "verdict": ("commit", "model", "data", "predictions_sha256"),  # of the challenger
     "promotion": ("commit", "model", "data"),
@@ -41,6 +43,10 @@ class Doubt(Exception):
 
 class Expired(Doubt):
     """Its run is right, and what that left is not there any more."""
+
+
+class Gone(Doubt):
+    """There is no such run (any more)."""
 
 
 def confirm(api: Api, event: Event, base: str, verdict: Event | None = None) -> Path:
@@ -87,9 +93,9 @@ def differs(kind: str, found: dict[str, Any] | None, claimed: dict[str, Any] | N
 
 def left(api: Api, event: Event, base: str) -> Path:
     """What the run of an event left, as the event says."""
-    named: dict[str, Any] = event.body.get("run") or {}
-    number = named.get("id")
-    if not number:
+    named = event.body.get("run")
+    number = run_id(event)
+    if not number or not isinstance(named, dict):
         raise Doubt("it names no run")
     run = run_of(api, event)
     path = path_of(run)
@@ -109,7 +115,22 @@ def left(api: Api, event: Event, base: str) -> Path:
         found = str(it.get("digest") or "").removeprefix("sha256:")
         if not it["expired"] and fetched(api, it["id"], found):
             return SEEN / found
+    if not there and age(run) < KEPT:  # whoever may write can delete it, and then say anything
+        raise Doubt(f"what run {number} left was deleted")
     raise Expired(f"what run {number} left has expired")
+
+
+def run_id(event: Event) -> int:
+    """The number of the run that an event names; 0 if it names none."""
+    named = event.body.get("run")
+    number = named.get("id") if isinstance(named, dict) else 0
+    return number if isinstance(number, int) else 0
+
+
+def age(run: dict[str, Any]) -> timedelta:
+    """Since a run was made."""
+    made = datetime.fromisoformat(run["created_at"].replace("Z", "+00:00"))
+    return datetime.now(UTC) - made
 
 
 def path_of(run: dict[str, Any]) -> str:
@@ -131,7 +152,7 @@ def run_of(api: Api, event: Event) -> dict[str, Any]:
     try:
         run: dict[str, Any] = api.get(f"actions/runs/{number}")
     except NotFound:
-        raise Doubt(f"there is no run {number}") from None
+        raise Gone(f"there is no run {number}") from None
     return run
 
 
@@ -174,4 +195,4 @@ def succeeded(api: Api, event: Event) -> bool:
     done = any(it["name"] == "promote" and it["conclusion"] == "success" for it in jobs)
     if event.kind == "rollback":
         return done and run["event"] == "workflow_dispatch"
-    return bool(done and run["head_sha"] == event.body["commit"])
+    return bool(done and run["event"] == "push" and run["head_sha"] == event.body["commit"])

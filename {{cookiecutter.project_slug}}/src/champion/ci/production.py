@@ -10,13 +10,14 @@ import shutil
 
 from champion.ci import standing
 from champion.ci.api import Api
-from champion.ci.confirm import Doubt, Expired, confirm, succeeded
+from champion.ci.confirm import Doubt, Expired, confirm, run_id, succeeded
 from champion.ci.judged import JUDGED, PROBLEM
 from champion.errors import Refusal
 from champion.judge import ledger
-from champion.judge.champion import STAGE, Champion, anchor, find, tags
+from champion.judge.champion import STAGE, VERSION, Champion, anchor, find, tags
 from champion.judge.events import Event
 from champion.judge.ledger import Ledger
+from champion.workspace.git import git, resolve
 
 
 def confirmed(api: Api, held: Ledger, unfinished: bool = False) -> Champion | None:
@@ -30,6 +31,7 @@ def confirmed(api: Api, held: Ledger, unfinished: bool = False) -> Champion | No
     ------
     Refusal : it is not confirmed, or the model that it is measured against besides is not.
     """
+    forget_other_versions(held)
     found = find()
     claimed = any(STAGE.fullmatch(tag) for tag in tags())
     believed = (it for it in reversed(standing.reigns(held)) if is_believed(api, held, it))
@@ -58,6 +60,17 @@ def confirmed(api: Api, held: Ledger, unfinished: bool = False) -> Champion | No
     return found
 
 
+def forget_other_versions(held: Ledger) -> None:
+    """Drop, in this clone, the version tags that no line of the ledger speaks of."""
+    spoken = {
+        (f"model@{it.body['version']}", it.body["commit"]) for it in standing.promotions(held)
+    }
+    for tag in tags():
+        if VERSION.fullmatch(tag) and (tag, resolve(f"refs/tags/{tag}")) not in spoken:
+            print(f"The tag {tag} is of no promotion: it is left aside")
+            git("tag", "--delete", tag)
+
+
 def made_by(reign: Event) -> Champion:
     """The champion that an event made."""
     return Champion(reign.body["commit"], reign.body["version"])
@@ -66,18 +79,17 @@ def made_by(reign: Event) -> Champion:
 def is_believed(api: Api, held: Ledger, event: Event) -> bool:
     """Whether the run that an event names did what it says.
 
-    Where what that left has expired: whether it was a run that does such things, and of which no
-    earlier event came.
+    Where what that left has expired: whether it was a run that does such things.
     """
     try:
         try:
             confirm(api, event, os.environ["BASE"])
         except Expired:
-            return first_of_its_run(held, event) and did_as_much(api, held, event)
+            return did_as_much(api, held, event) and first_of_its_run(held, event)
     except Doubt as doubt:
         print(f"Event {event.number} of the ledger is not believed: {doubt}")
         return False
-    return True
+    return first_of_its_run(held, event)
 
 
 def did_as_much(api: Api, held: Ledger, event: Event) -> bool:
@@ -95,9 +107,10 @@ def was_promoted(api: Api, held: Ledger, model: Champion) -> bool:
 
 
 def first_of_its_run(held: Ledger, event: Event) -> bool:
-    number = event.body["run"]["id"]
-    runs = ((it.number, (it.body.get("run") or {}).get("id")) for it in standing.reigns(held))
-    return event.number == next(at for at, run in runs if run == number)
+    """Whether no earlier event came of its run: each makes one."""
+    return event.number == next(
+        it.number for it in standing.reigns(held) if run_id(it) == run_id(event)
+    )
 
 
 def champion(api: Api) -> int:

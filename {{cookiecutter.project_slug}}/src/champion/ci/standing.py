@@ -28,7 +28,8 @@ def proofs(ledger: Ledger, model: str, data: str) -> list[Proof]:
     found = []
     for event in reversed(ledger.events):
         said = event.body.get("challenger") or {} if event.kind == "verdict" else {}
-        its = (said.get("model") or {}).get("md5")
+        model_of = said.get("model")
+        its = model_of.get("md5") if isinstance(model_of, dict) else None
         if event.number > since and its == model and said.get("data") == data:
             override = None if event.body["merge"] else overrides.get(event.number)
             if event.body["merge"] or override:

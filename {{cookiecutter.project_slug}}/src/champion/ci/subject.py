@@ -35,6 +35,7 @@ MODEL = re.compile(
     r"^    - path: model\.skops\n +hash: md5\n +md5: '?([0-9a-f]{32})'?$", re.MULTILINE
 )
 PRODUCTION = "refs/tags/model#production#*"
+STAGE = re.compile(r"refs/tags/model#production#[0-9]+")
 GATE = "gate.yaml"
 PENDING = "promotion pending"
 NO_REACH = "No change: nothing that reaches the model"
@@ -268,7 +269,8 @@ def restores(sha: str, paths: list[str]) -> bool:
 
 def in_production() -> list[str]:
     """The tags that say what is, and was, in production; the newest first."""
-    return git("for-each-ref", "--sort=-version:refname", "--format=%(refname)", PRODUCTION).split()
+    listed = git("for-each-ref", "--sort=-version:refname", "--format=%(refname)", PRODUCTION)
+    return [tag for tag in listed.split() if STAGE.fullmatch(tag) and resolve(tag)]
 
 
 def unchanged(subject: Subject, passed: bool, text: str = NO_REACH) -> Subject:

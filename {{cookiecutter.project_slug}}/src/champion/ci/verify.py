@@ -20,7 +20,7 @@ import pandas as pd
 from champion.ci import lock, owners, production, standing
 from champion.ci.api import Api
 from champion.ci.artifact import take_objects
-from champion.ci.confirm import Doubt, Expired, confirm, succeeded
+from champion.ci.confirm import Doubt, Expired, Gone, confirm, succeeded
 from champion.ci.judged import JUDGED, OBJECTS, PROMOTION, SKETCH, VERDICT
 from champion.ci.lock import Lock
 from champion.ci.outputs import write_output, write_summary
@@ -318,8 +318,9 @@ def put_back(api: Api, held: Ledger, it: Promotion) -> bool:
             try:
                 try:
                     confirm(api, event, os.environ["BASE"])
-                except Expired:
-                    if not succeeded(api, event) and not asked_by_owner(api):
+                except (Expired, Gone) as gone:
+                    told_by_run = isinstance(gone, Expired) and succeeded(api, event)
+                    if not told_by_run and not asked_by_owner(api):
                         raise
                 break
             except Doubt as doubt:

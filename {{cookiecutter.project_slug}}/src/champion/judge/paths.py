@@ -17,8 +17,9 @@ READ_BY_DVC = re.compile(r"\.dvc$|(^|/)(dvc\.yaml|dvc\.lock|\.dvcignore)$")  # i
 PROSE = ("*.md", "LICENSE", "docs/*")  # no test reads these
 # A change of these needs the owner: once merged they say how models are judged, or run with the
 # judge's rights. See .github/CODEOWNERS.
-OWNED = ("gate.yaml", "src/*/schema.py", "src/champion/*", "src/tracker.py", ".github/*",
-         "Makefile", *LOCKED)  # fmt: skip
+OWNED = ("gate.yaml", "src/*/schema.py", "src/champion/*", "src/*.py", ".github/*", "Makefile",
+         *LOCKED, "GNUmakefile", "makefile", "uv.toml", ".venv/*", ".dvc/config.local",
+         )  # fmt: skip
 
 
 def matching(paths: Iterable[str], patterns: tuple[str, ...]) -> list[str]:
