@@ -208,9 +208,14 @@ def test_the_owner_reviews_how_models_are_judged(baked: Bake) -> None:
         "/src/champion/",
         "/.github/",
         "/Makefile",
-        "/.dvc/config",
+        "/.dvc/",
         "/requirements*.txt",
-        "/src/tracker.py",
+        "/pyproject.toml",
+        "/GNUmakefile",
+        "/makefile",
+        "/src/*.py",
+        "/uv.toml",
+        "/.venv/",
         "/deploy/",
     ]
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from champion.errors import Refusal
@@ -45,6 +46,7 @@ def test_order_changes_neither_names_nor_sides(
     np.testing.assert_array_equal(in_holdout(before, s)[order], in_holdout(after, s))
 
 
+@examples(deadline=None)
 @given(rows, rows)
 def test_arriving_rows_rename_and_move_nothing(
     first: list[tuple[float | None, str, bool]], later: list[tuple[float | None, str, bool]]

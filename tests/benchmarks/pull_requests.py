@@ -66,6 +66,8 @@ def benchmark(report: Report, project: Project, trial: bool) -> None:
             host.settle()
             runs = [run for run in host.runs[done:] if run.conclusion != "action_required"]
             bare = None if name == "docs only" else bare_script(project, work)
+            if not trial:
+                refuse_failures(name, runs)
             rows.append(told(name, runs, bare))
     heads = [
         "pull request",
@@ -149,13 +151,18 @@ def bare_script(project: Project, work: Path) -> Measured:
     return project.python(SCRIPT, params, str(os.cpu_count() or 1), OMP_NUM_THREADS="1")
 
 
+def refuse_failures(name: str, runs: list[Run]) -> None:
+    """What failed early would look fast; a trial's few rows may well give no better model."""
+    for run in runs:
+        if run.conclusion != "success":
+            raise RuntimeError(f"{name}: {run.name} ended as {run.conclusion}\n{run.log[-3000:]}")
+
+
 def told(name: str, runs: list[Run], bare: Measured | None) -> list[str]:
     """A row of the table."""
     spent: dict[str, float] = dict.fromkeys([*PARTS.values(), "other"], 0.0)
     gate = minutes = 0.0
     for run in runs:
-        if run.conclusion != "success":
-            raise RuntimeError(f"{name}: {run.name} ended as {run.conclusion}\n{run.log[-3000:]}")
         for job in run.jobs:
             seconds = sum(step.seconds for step in job.steps)
             minutes += -(-seconds // 60) if seconds else 0
