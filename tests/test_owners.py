@@ -138,23 +138,11 @@ def test_a_history_that_was_rewritten_is_another_one(branch: Branch) -> None:
     assert not branch.agreed()
 
 
-def test_the_default_branchs_own_changes_are_no_ones(branch: Branch) -> None:
-    """Bob merges main, which changed the judge: Ada's approval stands."""
-    branch.commit(GATE)
-    branch.push("bob")
-    branch.open("bob")
-    branch.approve("ada")
-    approved = branch.work.git("rev-parse", "HEAD")
-    branch.work.git("checkout", "--quiet", "main")
-    branch.commit(JUDGE, "newer\n")
-    branch.push("ada", "main")
-    branch.work.git("checkout", "--quiet", "--detach", approved)
-    branch.work.git("merge", "--quiet", "--no-edit", "main")
-    branch.push("bob")
-    assert branch.agreed()
-
-
-def test_a_merge_that_keeps_the_old_judge_is_seen(branch: Branch) -> None:
+@pytest.mark.parametrize(("how", "stands"), [((), True), (("--strategy=ours",), False)])
+def test_a_merge_of_main_takes_its_judge_or_is_seen(
+    branch: Branch, how: tuple[str, ...], stands: bool
+) -> None:
+    """What main changed is nobody's here, and Ada's approval stands; keeping the old is a change."""
     branch.commit(GATE)
     branch.push("bob")
     branch.open("bob")
@@ -164,9 +152,9 @@ def test_a_merge_that_keeps_the_old_judge_is_seen(branch: Branch) -> None:
     branch.commit(JUDGE, "safer\n")
     branch.push("ada", "main")
     branch.work.git("checkout", "--quiet", "--detach", approved)
-    branch.work.git("merge", "--quiet", "--no-edit", "--strategy=ours", "main")
+    branch.work.git("merge", "--quiet", "--no-edit", *how, "main")
     branch.push("bob")
-    assert not branch.agreed()
+    assert branch.agreed() is stands
 
 
 def test_a_strangers_commits_that_an_owner_brought_want_an_approval(branch: Branch) -> None:
