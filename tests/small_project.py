@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from hashlib import md5
 from pathlib import Path
 
+import fork_server
+
 PROJECT = Path(__file__).resolve().parents[1] / "{{cookiecutter.project_slug}}"
 COPIED = (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".pre-commit-config.yaml", "Makefile")
 OBJECTS = "files/md5/"
@@ -77,7 +79,7 @@ class SmallProject:
         self, *command: str, check: bool = True, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command there; an empty variable is an absent one."""
-        environment = {**os.environ, "CHAMPION_VENV": sys.prefix, **variables}
+        environment = {**os.environ, "CHAMPION_VENV": str(fork_server.environment()), **variables}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # every command would compile DVC
         environment = {key: value for key, value in environment.items() if value}
         done = subprocess.run(
@@ -96,7 +98,7 @@ class SmallProject:
         return self.run("git", *arguments).stdout.strip()
 
     def dvc(self, *arguments: str) -> str:
-        return self.run(sys.executable, "-m", "dvc", *arguments).stdout.strip()
+        return self.run(str(fork_server.python()), "-m", "dvc", *arguments).stdout.strip()
 
     def write(self, name: str, text: str) -> Path:
         path = self.path / name

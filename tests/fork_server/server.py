@@ -19,6 +19,8 @@ LIBRARIES = (
     "pandas", "pandera.pandas", "pandera.backends.pandas", "pyarrow.dataset", "pyarrow.csv",
     "scipy.sparse", "scipy.special", "scipy.optimize", "scipy.stats", "sklearn.preprocessing",
     "sklearn.ensemble", "sklearn.linear_model", "sklearn.pipeline", "skops.io", "ruamel.yaml",
+    "dvc.cli.parser", "dvc.commands.repro", "dvc.repo", "dvc.repo.add", "dvc.repo.fetch",
+    "dvc.repo.push", "dvc.repo.reproduce", "dvc.repo.status", "dvc.stage.cache",
 )  # fmt: skip
 PATH = sys.path[1:]
 
