@@ -10,6 +10,7 @@ import atexit
 import functools
 import os
 import shlex
+import socket
 import subprocess
 import sys
 import tempfile
@@ -34,18 +35,22 @@ def environment() -> Path:
     client = shlex.join([sys.executable, "-IS", str(HERE / "client.py"), str(address), str(python)])
     python.write_text(f'#!/bin/sh\nexec {client} {shlex.quote(sys.executable)} "$@"\n')
     python.chmod(0o755)
-    # Its standard input is what tells it that nobody needs it any more.
-    server = subprocess.Popen(
-        [sys.executable, HERE / "server.py", address],
-        env={
-            **{name: it for name, it in os.environ.items() if not name.startswith("PYTHON")},
-            "LANG": "C.UTF-8",
-            "OMP_NUM_THREADS": "1",
-        },
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(address))
+        listening.listen(64)  # from now on: who comes before the libraries are there waits
+        # Its standard input is what tells it that nobody needs it any more.
+        server = subprocess.Popen(
+            [sys.executable, HERE / "server.py", str(listening.fileno())],
+            env={
+                **{name: it for name, it in os.environ.items() if not name.startswith("PYTHON")},
+                "LANG": "C.UTF-8",
+                "OMP_NUM_THREADS": "1",
+            },
+            pass_fds=[listening.fileno()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
     atexit.register(server.communicate)
     return folder
 

@@ -1,4 +1,4 @@
-"""`server.py ADDRESS`: import libraries; then run each command that `client.py` sends in a fork."""
+"""`server.py SOCKET`: import libraries; then run each command that `client.py` sends in a fork."""
 
 import atexit
 import gc
@@ -25,11 +25,10 @@ LIBRARIES = (
 PATH = sys.path[1:]
 
 
-def main(address: str) -> None:
+def main(number: int) -> None:
+    """Serve on a socket that listens already, inherited under this number."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(address)
-        listening.listen(64)
+    with socket.socket(fileno=number) as listening:
         for library in LIBRARIES:
             with suppress(ImportError):
                 importlib.import_module(library)
@@ -131,4 +130,4 @@ def end_with(client: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(int(sys.argv[1]))
