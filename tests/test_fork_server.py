@@ -85,10 +85,10 @@ def test_a_fork_has_the_libraries_and_a_peculiar_start_is_cold(tmp_path: Path) -
 
 STAYS = """
 import os, pathlib, subprocess, time
-child = subprocess.Popen(["sleep", "60"])
+child = subprocess.Popen(["sleep", "100"])
 pathlib.Path("pids.new").write_text(f"{os.getpid()} {child.pid}")
 os.rename("pids.new", "pids")
-time.sleep(60)
+time.sleep(100)
 """
 
 
@@ -105,7 +105,7 @@ def test_who_kills_the_client_ends_the_work(tmp_path: Path) -> None:
     client.kill()
     client.wait()
     for pid in (tmp_path / "pids").read_text().split():
-        until(lambda pid=pid: not running(pid))  # type: ignore[misc]
+        until(lambda pid=pid: not running(pid), seconds=10)  # type: ignore[misc]
 
 
 def running(pid: str) -> bool:
