@@ -16,6 +16,7 @@ from champion.monitor import history, picture
 from champion.settings import Monitor
 from github import GitHub, Repository, pulls
 from github.state import now
+from github_client import Clone
 
 LABEL = "monitor"
 CHECK = {
@@ -239,12 +240,14 @@ def proposals(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     monkeypatch.setattr(retrain, "POINTER", pointer)
     monkeypatch.setattr(retrain, "pending", lambda: "")
     monkeypatch.setattr(retrain, "committed", lambda *_: "c" * 40)
+    monkeypatch.setattr(retrain, "followed", lambda _, sha: sha)
     monkeypatch.setattr(retrain.record, "store", lambda: None)
     monkeypatch.setattr(proposal, "propose", propose)
     return made
 
 
 NEW = ["data/incoming/spring.csv"]
+POINTED = "outs:\n- md5: {}.dir\n  size: 1\n  nfiles: 1\n  hash: md5\n  path: raw\n"
 
 
 @pytest.mark.parametrize(
@@ -297,6 +300,43 @@ def test_no_second_one_while_one_is_open_nor_one_that_was_turned_down(
     assert proposals == []
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "follows"),
+    [
+        ("README.md", "More.\n", True),
+        ("dvc.lock", "another model\n", True),
+        ("data/raw.dvc", POINTED.format("c" * 32), False),
+    ],
+)
+def test_an_open_one_follows_the_default_branch(
+    github: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    path: str, text: str, follows: bool,
+) -> None:  # fmt: skip
+    work = Clone(tmp_path / "work")
+    work.path.mkdir()
+    work.git("init", "--quiet", "--initial-branch=main")
+    work.git("remote", "add", "origin", github.remote(github.create("ada/a"), github.token("ada")))
+    work.commit("data/incoming/spring.csv", "a,b\n")
+    work.commit("data/raw.dvc", POINTED.format("a" * 32))
+    work.git("switch", "--quiet", "--create", "retrain/1")
+    work.git("rm", "--quiet", "data/incoming/spring.csv")
+    work.commit("data/raw.dvc", POINTED.format("b" * 32))
+    head = work.commit("dvc.lock", "judged\n")
+    work.git("push", "--quiet", "origin", "retrain/1")
+    work.git("switch", "--quiet", "main")
+    monkeypatch.chdir(work.path)
+    assert retrain.followed("retrain/1", head) == head, "main has not moved"
+    tip = work.commit(path, text)
+    new = retrain.followed("retrain/1", head)
+    assert bool(new) is follows
+    assert new == (work.git("ls-remote", "origin", "retrain/1").split()[0] if follows else "")
+    if follows:
+        assert work.git("rev-parse", f"{new}^1", f"{new}^2").split() == [tip, head]
+        named = work.git("diff", "--name-only", tip, new).split()
+        assert named == ["data/incoming/spring.csv", "data/raw.dvc"]
+        assert "b" * 32 in work.git("show", f"{new}:data/raw.dvc")
+
+
 def test_what_breaks_is_said_and_makes_the_run_red(
     api: Api, proposals: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,6 +356,8 @@ def test_what_breaks_is_said_and_makes_the_run_red(
         ({"login": "eve"}, False),
         ({"state": "closed"}, False),
         ({"paths": ["data/raw.dvc", "src/members/model.py"]}, False),
+        ({"paths": ["data/raw.dvc", "deploy/Dockerfile", "dvc.lock"]}, False),
+        ({"paths": ["data/incoming/march.csv", "data/raw.dvc", "reports/cv.json"]}, True),
         ({"gate": "failure: Worse"}, False),
         ({"gate": ""}, False),
         ({"merges": False}, False),

@@ -43,7 +43,9 @@ def unfit(api: Api, pull: dict[str, Any]) -> str:
     if pull["state"] != "open" or pull["user"]["login"] != BOT:
         return "it is none of the monitor's own"
     git("fetch", "--quiet", "--no-tags", "--filter=blob:none", "origin", head)
-    if paths.kind(changed("HEAD", head)) != "data":
+    touched = changed("HEAD", head)
+    only = (*paths.DATA, *paths.INCOMING, *paths.RESULTS)
+    if paths.kind(touched) != "data" or touched != paths.matching(touched, only):
         return "it changes more than data"
     status = next(iter(gate.statuses(api, head)), None)
     told = recorded.events(recorded.judged_as(api, head))  # a status anybody can post

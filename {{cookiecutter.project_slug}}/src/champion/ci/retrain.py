@@ -13,11 +13,12 @@ from champion.ci.api import Api
 from champion.ci.fresh import POINTER, Fresh
 from champion.ci.subject import pending
 from champion.errors import Refusal
+from champion.judge import paths
 from champion.judge.wording import listed
 from champion.markdown import prose
 from champion.settings import Monitor
 from champion.workspace import orphan
-from champion.workspace.git import git
+from champion.workspace.git import attempt, changed, git, show
 
 BRANCH = "retrain/"
 NEWER = (
@@ -93,12 +94,40 @@ def wanted(settings: Monitor, alert: bool) -> bool:
 
 
 def under_way(api: Api, pull: dict[str, Any]) -> Retraining:
-    """One is open: it is trained if nothing came of that yet."""
+    """One is open: it follows the default branch, and is trained if nothing came of that yet."""
     head, number = pull["head"], pull["number"]
-    proposal.train(api, head["ref"], head["sha"])
-    status = next(iter(gate.statuses(api, head["sha"])), None)
+    sha = followed(head["ref"], head["sha"])
+    if not sha:
+        return Retraining(f"#{number} was made on other data than the default branch has by now: "
+                          "close it, and the next look proposes the new files again.", True)  # fmt: skip
+    proposal.train(api, head["ref"], sha)
+    status = next(iter(gate.statuses(api, sha)), None)
     stands = f" Its gate says: {prose(status.text)}" if status else ""
     return Retraining(f"#{number} trains anew and is open.{stands}")
+
+
+def followed(branch: str, sha: str) -> str:
+    """The newest commit of a branch, on top of the default branch; empty if both changed the data.
+
+    Raises
+    ------
+    Refusal : it could not be pushed.
+    """
+    tip = git("rev-parse", "HEAD")
+    if not attempt("merge-base", "--is-ancestor", tip, sha).returncode:
+        return sha
+    fork = git("merge-base", tip, sha)
+    if lock.pointed(fork) != lock.pointed(tip):
+        return ""
+    taken = set(paths.matching(changed(fork, sha), paths.INCOMING))
+    gone = taken & set(git("ls-tree", "-r", "--name-only", tip, "data/incoming").splitlines())
+    pointer = orphan.store({lock.POINTER: show(sha, lock.POINTER).encode()})
+    date = git("show", "--no-patch", "--format=%cI", tip)
+    commit = orphan.add_commit(tip, pointer, "Follow the default branch", date, gone, merged=sha)
+    done = orphan.push(commit, branch, on=sha)
+    if done.returncode:
+        raise Refusal(f"{branch} could not be pushed ({orphan.why(done)}).", code=1)
+    return commit
 
 
 def committed(text: str, fresh: Fresh) -> str:

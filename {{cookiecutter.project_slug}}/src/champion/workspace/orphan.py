@@ -92,6 +92,7 @@ def add_commit(
     message: str,
     date: str = "",
     without: Collection[str] = (),
+    merged: str = "",
 ) -> str:
     """Commit objects on top of `parent`, through an index of its own.
 
@@ -100,6 +101,7 @@ def add_commit(
     objects : the hash of each, by its path.
     date : of the commit; the same one makes the same commit again.
     without : paths that are gone afterwards.
+    merged : a second parent, of which nothing else is taken.
 
     Returns
     -------
@@ -113,7 +115,7 @@ def add_commit(
         lines += "".join(f"0 {NOTHING}\t{path}\0" for path in without)
         git("update-index", "-z", "--index-info", text=lines, index=index)
         tree = git("write-tree", index=index)
-    parents = ("-p", parent) if parent else ()
+    parents = [word for each in (parent, merged) if each for word in ("-p", each)]
     dated = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date} if date else {}
     return git(*identity(), "commit-tree", tree, *parents, "-m", message, extra=dated)
 
