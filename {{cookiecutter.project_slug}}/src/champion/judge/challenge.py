@@ -1,6 +1,7 @@
 """Judge a challenger beside the champion, on rows that the default branch's code derives."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,8 +145,12 @@ def prepare(
         print(f"No model was promoted yet: the default branch's {champion.commit[:7]} stands in.")
     print("Deriving the holdout and scoring the champion on it", flush=True)
     at_tip = model if champion and champion.commit == tip else None
+    with ThreadPoolExecutor() as side_by_side:  # each is a process
+        runs = {
+            name: side_by_side.submit(run_commit, tip, name, at_tip, seed) for name in (data, own)
+        }
     try:
-        rows = run_commit(tip, data, at_tip, seed)
+        rows = runs[data].result()
     except evidence.Invalid as invalid:
         if not paths.matching(it.paths, SCHEMA):
             raise
@@ -153,7 +158,7 @@ def prepare(
             f"{invalid} The default branch's schema judges: send the new one first, in a pull request "
             "of its own."
         ) from invalid
-    earlier = rows if data == own else run_commit(tip, own, at_tip, seed)
+    earlier = runs[own].result()
     if champion is None:
         return Challenge(it, None, rows, earlier, None, None, None, seed)
     proven = anchor(champion)
