@@ -182,8 +182,18 @@ def test_a_key_is_recorded_once(recorded: SmallProject) -> None:
     again = append("verdict", "judge:1", lambda known: pytest.fail("asked again"))
     assert (again.number, resolve_tip()) == (1, before)
     assert commit_of(again) == recorded.git("rev-parse", "ledger~3")
-    with pytest.raises(Refusal, match="event 1 has its key"):
-        append("monitor", "judge:1", noted())
+
+
+def test_what_is_not_believed_takes_no_key(recorded: SmallProject) -> None:
+    forged = current().keys["judge:1"]
+
+    def believed(known: Event) -> bool:
+        return known.number != forged.number
+
+    event = append("verdict", "judge:1", judged, believed=believed)
+    assert event.key == "judge:1/1"
+    assert append("verdict", "judge:1", judged, believed=believed) == event
+    assert append("monitor", "judge:1", noted()).key == "judge:1/5"
 
 
 def resolve_tip() -> str | None:

@@ -157,6 +157,23 @@ def test_a_merge_of_main_takes_its_judge_or_is_seen(
     assert branch.agreed() is stands
 
 
+@pytest.mark.parametrize(
+    ("committer", "hers"), [("noreply@github.com", False), ("ada@a.org", True)]
+)
+def test_a_click_on_update_branch_is_no_word(branch: Branch, committer: str, hers: bool) -> None:
+    branch.commit(GATE)
+    branch.push("bob")
+    branch.open("bob")
+    head = branch.work.git("rev-parse", "HEAD")
+    branch.work.git("checkout", "--quiet", "main")
+    branch.commit("notes.md")
+    branch.push("ada", "main")
+    branch.work.git("checkout", "--quiet", "--detach", head)
+    branch.work.git("-c", f"user.email={committer}", "merge", "--quiet", "--no-edit", "main")
+    branch.push("ada")
+    assert branch.agreed() is hers
+
+
 def test_a_strangers_commits_that_an_owner_brought_want_an_approval(branch: Branch) -> None:
     branch.commit(GATE)
     branch.push("ada", "adopted/pr-7")

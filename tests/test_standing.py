@@ -47,7 +47,11 @@ class Told:
         return self.add("rollback", version=version)
 
     def proofs(self, model: str, data: str = DATA) -> list[int]:
-        return [it.verdict.number for it in standing.proofs(self.ledger, model, data)]
+        since = self.withdrawn(model)
+        return [it.verdict.number for it in standing.proofs(self.ledger, model, data, since)]
+
+    def withdrawn(self, model: str, forged: tuple[int, ...] = ()) -> int:
+        return standing.withdrawn(self.ledger, model, lambda it: it.number not in forged)
 
 
 def two() -> Told:
@@ -81,8 +85,8 @@ def test_only_a_better_model_is_an_anchor(word: str, better: bool) -> None:
 
 def test_what_was_taken_back_needs_a_newer_verdict() -> None:
     told = two().rollback("v1.0.0")
-    assert standing.withdrawn(told.ledger, NEW) == 5
-    assert standing.withdrawn(told.ledger, OLD) == 0
+    assert told.withdrawn(NEW) == 5
+    assert told.withdrawn(OLD) == 0
     assert told.proofs(NEW) == []
     assert told.proofs(OLD) == [1]
     assert told.verdict(NEW).proofs(NEW) == [6]
@@ -90,29 +94,48 @@ def test_what_was_taken_back_needs_a_newer_verdict() -> None:
 
 def test_what_went_forward_again_is_not_taken_back() -> None:
     told = two().rollback("v1.0.0").rollback("v1.1.0")
-    assert standing.withdrawn(told.ledger, NEW) == 0
-    assert standing.withdrawn(told.ledger, OLD) == 6
+    assert told.withdrawn(NEW) == 0
+    assert told.withdrawn(OLD) == 6
     assert told.proofs(NEW) == [3]
 
 
+def test_a_forged_line_takes_nothing_back_and_puts_nothing_forward() -> None:
+    told = two().rollback("v1.0.0")
+    assert told.withdrawn(NEW, forged=(5,)) == 0
+    told.promotion("v9.0.0", OLD).rollback("v1.0.0")
+    assert told.withdrawn(NEW, forged=(6, 7)) == 5
+    assert two().promotion("v9.0.0", "2" * 32).rollback("v1.0.0").withdrawn(NEW, (5,)) == 6
+
+
+def test_each_override_of_a_verdict_is_looked_at() -> None:
+    told = Told().verdict(NEW, merge=False, word="worse")
+    told.add("override", verdict=1, commit="c" * 40).add("override", verdict=1, commit="e" * 40)
+    found = [it.override.number for it in standing.proofs(told.ledger, NEW, DATA) if it.override]
+    assert found == [2, 3], "a forged one cannot stand before the real one"
+
+
 @pytest.mark.parametrize(
-    ("promoted", "bump", "version"),
+    ("champion", "bump", "taken", "version"),
     [
-        ((), "patch", "v1.0.0"),
-        (("v1.0.0",), "patch", "v1.0.1"),
-        (("v1.0.0", "v1.9.4", "v1.10.2"), "minor", "v1.11.0"),
-        (("v1.10.2", "v1.9.4"), "patch", "v1.10.3"),
-        (("v1.2.3",), "major", "v2.0.0"),
+        (None, "patch", (), "v1.0.0"),
+        (None, "minor", ("v1.0.0",), "v1.1.0"),
+        ("v1.0.0", "patch", (), "v1.0.1"),
+        ("v1.9.4", "minor", ("v1.10.0", "v1.11.0", "v999999.999999.999999"), "v1.12.0"),
+        ("v1.0.0", "patch", ("v1.1.0",), "v1.0.1"),
+        ("v1.2.3", "major", (), "v2.0.0"),
     ],
 )
-def test_the_next_version_follows_the_highest(
-    promoted: tuple[str, ...], bump: str, version: str
+def test_the_next_version_follows_the_champions(
+    champion: str | None, bump: str, taken: tuple[str, ...], version: str
 ) -> None:
+    assert standing.next_version(champion, bump, taken.__contains__) == version
+
+
+def test_versions_are_told_in_their_order() -> None:
     told = Told()
-    for each in promoted:
+    for each in ("v1.10.2", "v1.0.0", "v1.9.4"):
         told.promotion(each, OLD)
-    assert standing.next_version(told.ledger, bump) == version
-    assert standing.in_order(told.ledger) == sorted(promoted, key=standing.numbers)
+    assert standing.in_order(told.ledger) == ["v1.0.0", "v1.9.4", "v1.10.2"]
 
 
 BELIEVED: dict[

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from actions.place import Place
 from conftest import Bake, BakedProject
+from flow.hooks import Hook
 from github import PullRequest, runs
 from github.events import Event as Fired
 from github.state import Issue, Run, now
@@ -385,6 +387,31 @@ def test_a_version_is_put_back_and_forward_again(
     assert len(held) == 1
 
 
+def test_where_github_forgot_the_run_an_owner_has_to_say_it(begin: Begin) -> None:
+    host = begin("second")
+    gone = events(host, "promotion")[-1]["run"]["id"]
+    host.home.runs[:] = [run for run in host.home.runs if run.id != gone]
+    host.clone("bob")
+    host.dispatch("promote.yml", "bob", version="v1.1.0")
+    host.settle()
+    assert f"the promotion of v1.1.0 is not believed, there is no run {gone}" in (
+        host.run("promote").log
+    )
+    ada = newest(host)
+    ada.edit("params.yaml", model={"boosted": {"max_iter": 31}})
+    pull = ada.open("next")
+    trained(host, pull, evidence(ada, 0.5 * (said(ada) + answers(ada))))
+    host.settle()
+    assert str(host.gate(pull).description).startswith("Not judged: the tags say that v1.1.0 is")
+    host.dispatch("promote.yml", version="v1.1.0", reason="I was there")
+    host.settle()
+    assert host.run("promote").conclusion == "success", host.run("promote").log
+    assert (live(host), len(events(host, "rollback"))) == (V2, 1)
+    host.rerun(next(run for run in reversed(host.runs) if run.name == "judge"))
+    host.settle()
+    assert str(host.gate(pull).description).startswith("Better"), host.run("judge").log
+
+
 TRAP = "import pathlib\npathlib.Path(r'{}').touch()\n"
 
 
@@ -407,6 +434,38 @@ def forge_event(host: ProjectHost, sha: str) -> None:
     (bob / "event.json").write_text(json.dumps(body), encoding="utf-8")
     project = BakedProject(bob, {}, "")
     project.champion("ledger", "append", "promotion", "--key", "forged", "--body", "event.json")
+
+
+def test_what_was_written_beforehand_is_in_nobodys_way(begin: Begin) -> None:
+    """Lines of the ledger and a tag that Bob made up, and merged code that writes what it likes."""
+    host = begin("judged")
+    bob = newest(host, "bob")
+    (verdict,) = [event for event in host.ledger() if event["kind"] == "verdict"][-1:]
+    first, its = events(host, "promotion")[0], verdict["body"]["challenger"]
+    model = its["model"]["md5"]
+    last = {**first, "version": "v999999.999999.999999", "model": model}
+    back = {"version": "v1.0.0", "commit": first["commit"], "reason": "mine", "run": first["run"]}
+    for kind, key, body in (
+        ("promotion", f"promotion/{model}/{verdict['number']}", last),
+        ("rollback", "mine", back),
+    ):
+        bob.write("event.json", json.dumps(body))
+        bob.champion("ledger", "append", kind, "--key", key, "--body", "event.json")
+    bob.git("tag", V2, f"{first['commit']}~1")
+    bob.git("push", "--quiet", "--no-verify", "origin", f"refs/tags/{V2}")
+
+    def lie(place: Place) -> None:
+        file = place.workspace / ".champion/judged/promotion.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "commit": first["commit"]}))
+
+    host.hooks.append(Hook("promote", "verify", "keep", lie))
+    merge(host, host.home.pulls[0])
+    host.settle()
+    assert "is not the default branch's with that model" in host.run("promote").log
+    assert live(host) == V1
+    host.dispatch("promote.yml")
+    host.settle()
+    assert live(host) == "model@v1.2.0", host.run("promote").log
 
 
 def forge_object(host: ProjectHost, digest: str) -> str:

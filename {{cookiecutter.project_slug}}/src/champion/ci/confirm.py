@@ -85,6 +85,16 @@ def confirm(api: Api, event: Event, base: str, verdict: Event | None = None) -> 
     return folder
 
 
+def holds(api: Api, event: Event, base: str, verdict: Event | None = None) -> bool:
+    """Whether an event is confirmed; says on the log why it is not."""
+    try:
+        confirm(api, event, base, verdict)
+    except Doubt as doubt:
+        print(f"Event {event.number} of the ledger is not believed: {doubt}")
+        return False
+    return True
+
+
 def differs(kind: str, found: dict[str, Any] | None, claimed: dict[str, Any] | None) -> bool:
     """Whether an event claims something else than its run found."""
     one, other = found or {}, claimed or {}

@@ -14,6 +14,7 @@ CODEOWNERS = Path(".github/CODEOWNERS")
 OWNING = ("admin", "maintain")  # roles
 OWNER = "an owner (who administers this, or is named in CODEOWNERS)"
 TIP = "HEAD"  # the default branch's: the judge runs on it
+WEB = "noreply@github.com"  # commits what is clicked on the site
 ADOPTED = "adopted/"  # branches with a stranger's commits, pushed by whoever brought them here
 
 
@@ -64,8 +65,14 @@ def pushed(api: Api, branch: str) -> Iterator[tuple[str, str]]:
     except Refusal:  # an approval tells as well
         return
     for move in moves:
-        if move["actor"]:
+        if move["actor"] and not updates(move["after"]):
             yield move["actor"]["login"], move["after"]
+
+
+def updates(commit: str) -> bool:
+    """Whether it is what *Update branch* makes: who clicks on that has not looked at the branch."""
+    shown = attempt("show", "--no-patch", "--format=%P %ce", commit).stdout.split()
+    return len(shown) > 2 and shown[-1] == WEB
 
 
 def is_owner(api: Api, login: str, paths: list[str]) -> bool:

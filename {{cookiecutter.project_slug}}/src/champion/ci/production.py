@@ -85,11 +85,14 @@ def is_believed(api: Api, held: Ledger, event: Event) -> bool:
         try:
             confirm(api, event, os.environ["BASE"])
         except Expired:
-            return did_as_much(api, held, event) and first_of_its_run(held, event)
+            if not did_as_much(api, held, event):
+                raise
+        if not first_of_its_run(held, event):
+            raise Doubt("its run made another event before")
     except Doubt as doubt:
         print(f"Event {event.number} of the ledger is not believed: {doubt}")
         return False
-    return first_of_its_run(held, event)
+    return True
 
 
 def did_as_much(api: Api, held: Ledger, event: Event) -> bool:
@@ -108,9 +111,8 @@ def was_promoted(api: Api, held: Ledger, model: Champion) -> bool:
 
 def first_of_its_run(held: Ledger, event: Event) -> bool:
     """Whether no earlier event came of its run: each makes one."""
-    return event.number == next(
-        it.number for it in standing.reigns(held) if run_id(it) == run_id(event)
-    )
+    its = (it.number for it in standing.reigns(held) if run_id(it) == run_id(event))
+    return event.number == next(its, event.number)
 
 
 def champion(api: Api) -> int:

@@ -11,15 +11,18 @@ import subprocess
 from pathlib import Path
 
 from champion import tracking
-from champion.ci import deploy, record, revert, standing
+from champion.ci import deploy, production, record, revert, standing
 from champion.ci.api import Api, NotFound
+from champion.ci.confirm import holds
 from champion.ci.issue import tell
 from champion.ci.judged import PROMOTION, VERDICT
+from champion.ci.lock import parsed, pointed
 from champion.ci.outputs import write_output, write_summary
-from champion.ci.verify import Promotion
+from champion.ci.standing import next_version
+from champion.ci.verify import Promotion, Unfit, bump, commit_of, in_production, search
 from champion.errors import Refusal
 from champion.judge import ledger, report
-from champion.judge.champion import STAGE, tags
+from champion.judge.champion import STAGE, Champion, tags
 from champion.judge.ledger import Entry, Event
 from champion.judge.paths import shaping
 from champion.judge.verdict_file import read
@@ -35,13 +38,16 @@ def promote(api: Api) -> int:
     it = Promotion(**json.loads(PROMOTION.read_text(encoding="utf-8")))
     git("config", "user.name", record.BOT)
     git("config", "user.email", record.MAIL)
-    if it.refusal:
+    try:
+        if it.refusal:
+            raise Unfit(it.refusal)
+        if it.version:
+            put_back(api, it)
+        else:
+            put_forward(api, it)
+    except Unfit as refusal:
         return revert.refuse(api, it.model, f"The model {it.model[:10]} of {it.commit[:10]} is not "
-                             f"promoted: {it.refusal}")  # fmt: skip
-    if it.version:
-        put_back(api, it)
-    else:
-        put_forward(api, it)
+                             f"promoted: {refusal}")  # fmt: skip
     write_output("commit", it.commit)
     write_output("version", it.version)
     deploy.start(api, "HEAD")
@@ -51,18 +57,36 @@ def promote(api: Api) -> int:
 
 
 def put_forward(api: Api, it: Promotion) -> None:
-    """Promote the default branch's model."""
-    it.verdict = it.verdict or judged_here(it)
+    """Promote the default branch's model.
+
+    Raises
+    ------
+    Unfit : no more looks are left at its holdout.
+    Refusal : it is not what may be promoted.
+    """
+    held = ledger.current()
+    given = {tag: resolve(f"refs/tags/{tag}") for tag in tags()}
+    champion = in_production(api, held)
+    better = allowed(api, held, it, champion)
+    it.verdict = it.verdict or judged_here(api, it)
     record.store()
 
     def entry(held: ledger.Ledger) -> Entry:
-        version = standing.next_version(held, it.bump)
-        free(version, it.commit)
+        part = bump(champion, it.commit, better)
+        before = champion.version if champion else None
+
+        def taken(name: str) -> bool:
+            return name in held.versions or given.get(f"model@{name}") not in (None, it.commit)
+
+        version = next_version(before, part, taken)
         body = {"version": version, "commit": it.commit, "verdict": it.verdict}
         return Entry({**body, "model": it.model, "data": it.data, "run": record.this_run()})
 
-    event = ledger.append("promotion", f"promotion/{it.model}/{it.verdict}", entry)
-    take(event, it)
+    event = ledger.append(
+        "promotion", f"promotion/{it.model}/{it.verdict}", entry,
+        believed=lambda known: continues(known, it) and production.is_believed(api, held, known),
+    )  # fmt: skip
+    it.commit, it.version = event.body["commit"], event.body["version"]
     tag(it.version, it.commit, event)
     release(api, it)
     write_output("released", "true")
@@ -70,34 +94,65 @@ def put_forward(api: Api, it: Promotion) -> None:
     write_summary(f"### 🏆 {it.version} is the champion\n\n`{it.commit}`")
 
 
-def judged_here(it: Promotion) -> int:
-    """Record the verdict that verify gave."""
-    file = read(VERDICT)
-    file["run"] = record.this_run()
-    key = f"verdict/{it.commit}/{it.model}"
-    return ledger.append("verdict", key, lambda held: record.entry(held, file)).number
+def allowed(api: Api, held: ledger.Ledger, it: Promotion, champion: Champion | None) -> bool:
+    """Check again what may be promoted; True if that was shown to be better.
 
-
-def take(event: Event, it: Promotion) -> None:
-    """Go on with the event of a run that was interrupted, if it is about what was verified.
+    Merged code ran where `it` was written, to predict the holdout: that alone is its word to give.
 
     Raises
     ------
-    Refusal : somebody else wrote it.
+    Refusal : the ledger or Git says something else.
     """
+    made = parsed(show(it.commit, "dvc.lock"))
+    merged = not attempt("merge-base", "--is-ancestor", it.commit, "HEAD").returncode
+    if not merged or (made.model, pointed(it.commit)) != (it.model, it.data):
+        raise Refusal(f"{it.commit[:10]} is not the default branch's with that model.", code=1)
+    found = search(api, held, it.model, it.data, champion, it.verdict)
+    if found.proof:
+        return found.proof.better
+    if it.verdict or not (found.first or found.expired):
+        raise Refusal(f"event {it.verdict} of the ledger does not let it through.", code=1)
+    return read(VERDICT)["verdict"] == "better"
+
+
+def judged_here(api: Api, it: Promotion) -> int:
+    """Record the verdict that verify gave.
+
+    Raises
+    ------
+    Unfit : as the ledger counts it, it does not let the model through.
+    """
+    file = read(VERDICT)
+    file["run"] = record.this_run()
+    key, base = f"verdict/{it.commit}/{it.model}", os.environ["BASE"]
+    event = ledger.append(
+        "verdict", key, lambda held: record.entry(held, file),
+        believed=lambda known: holds(api, known, base),
+    )  # fmt: skip
+    if not event.body["merge"]:
+        raise Unfit(event.body["reasons"][0])
+    return event.number
+
+
+def continues(event: Event, it: Promotion) -> bool:
+    """Whether an event is that of a run which was interrupted, about what was verified now."""
     commit = event.body["commit"]
     same = all(event.body.get(name) == getattr(it, name) for name in ("model", "data", "verdict"))
     before = not attempt("merge-base", "--is-ancestor", commit, it.commit).returncode
-    if not same or not before or shaping(changed(commit, it.commit)):
-        raise Refusal(f"event {event.number} of the ledger promotes something else.", code=1)
-    it.commit, it.version = commit, event.body["version"]
+    return same and before and not shaping(changed(commit, it.commit))
 
 
 def put_back(api: Api, it: Promotion) -> None:
     """Make an earlier version the champion again, and propose that the branch follows."""
-    reign = standing.reigns(ledger.current())[-1]
-    event = reign
-    if reign.body["version"] != it.version or it.renew:
+    held = ledger.current()
+    if commit_of(api, held, it.version) != it.commit:
+        raise Refusal(f"{it.version} is another commit than {it.commit[:10]}.", code=1)
+    event = reign = standing.reigns(held)[-1]
+
+    def believed(known: Event) -> bool:
+        return production.is_believed(api, held, known)
+
+    if reign.body["version"] != it.version or not believed(reign):
         reason = os.environ.get("REASON", "").strip() or "no reason was given"
         body = {
             "version": it.version,
@@ -106,7 +161,8 @@ def put_back(api: Api, it: Promotion) -> None:
             "run": record.this_run(),
         }
         key = f"rollback/{it.version}/{reign.number}"
-        event = ledger.append("rollback", key, lambda _: Entry(body), os.environ["GITHUB_ACTOR"])
+        by = os.environ["GITHUB_ACTOR"]
+        event = ledger.append("rollback", key, lambda _: Entry(body), by, believed)
     into_production(it.version, it.commit, event)
     write_summary(f"### ⏪ {it.version} is the champion\n\n`{it.commit}`")
     title = f"Go back to {it.version}"
@@ -117,17 +173,6 @@ def put_back(api: Api, it: Promotion) -> None:
         tell(api, title, f"{revert.shown(why)}\n\n{said}")
 
 
-def free(version: str, commit: str) -> None:
-    """Refuse a version whose tag somebody gave to another commit."""
-    there = resolve(f"refs/tags/model@{version}")
-    if there and there != commit:
-        raise Refusal(
-            f"the tag model@{version} names {there[:10]}, not {commit[:10]}: remove it, then run "
-            "this again.",
-            code=1,
-        )
-
-
 def tag(version: str, commit: str, event: Event) -> None:
     """Name the version, as GTO does.
 
@@ -135,18 +180,23 @@ def tag(version: str, commit: str, event: Event) -> None:
     ------
     Refusal : its tag names another commit, or origin does not take it.
     """
-    free(version, commit)
-    if not resolve(f"refs/tags/model@{version}"):
+    there = resolve(f"refs/tags/model@{version}")
+    if there not in (None, commit):
+        raise Refusal(
+            f"the tag model@{version} does not name {commit[:10]}: remove it, then run this again.",
+            code=1,
+        )
+    if not there:
         gto("register", "model", commit, "--version", version, "--message", message(event))
         send(f"model@{version}")
 
 
 def into_production(version: str, commit: str, event: Event) -> None:
     """Say by the newest tag of the stage what is in production: `dvc artifacts get` reads that."""
-    if not (stage := production()) or resolve(f"refs/tags/{stage}") != commit:
+    if not (stage := stage_tag()) or resolve(f"refs/tags/{stage}") != commit:
         options = ("--version", version, "--stage", "production", "--message", message(event))
         gto("assign", "model", *options, "--force")  # also one that was in production before
-        send(production())
+        send(stage_tag())
 
 
 def message(event: Event) -> str:
@@ -157,7 +207,7 @@ def send(name: str) -> None:
     git("push", "--quiet", "--no-verify", "origin", f"refs/tags/{name}")
 
 
-def production() -> str:
+def stage_tag() -> str:
     """The tag that says what is in production; empty if there is none."""
     found = [(int(known[2]), one) for one in tags() if (known := STAGE.fullmatch(one))]
     return max(found)[1] if found else ""

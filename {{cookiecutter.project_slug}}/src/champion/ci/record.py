@@ -11,6 +11,7 @@ from typing import Any
 
 from champion.ci import gate, recorded
 from champion.ci.api import Api
+from champion.ci.confirm import holds
 from champion.ci.judged import JUDGED, LOCK, OBJECTS, SKETCH, VERDICT
 from champion.ci.recorded import ADOPTS, Word
 from champion.ci.subject import Subject
@@ -40,11 +41,12 @@ def record(api: Api, subject: Subject) -> str:
     file["run"] = this_run()
     if subject.policy == "maintain" and subject.reason:
         file["asked"] = {"by": subject.by, "reason": subject.reason}
-    by = subject.by or None
-    said = ledger.append("verdict", key_of(file, subject), lambda it: entry(it, file), by)
+    by, base = subject.by or None, os.environ["BASE"]
+    said = ledger.append(
+        "verdict", key_of(file, subject), lambda it: entry(it, file), by,
+        lambda it: holds(api, it, base),
+    )  # fmt: skip
     print(f"Event {said.number} of the ledger: {said.body['verdict']}")
-    if said.body["merge"] and not file["merge"]:
-        raise Refusal(f"event {said.number} of the ledger says merge, and the judge does not.", 1)
     if subject.policy == "override":
         body = {
             "commit": subject.sha,
@@ -53,23 +55,30 @@ def record(api: Api, subject: Subject) -> str:
             "run": this_run(),
         }
         key = f"override/{subject.sha}/{said.number}"
-        ledger.append("override", key, lambda _: Entry(body), by)
+        ledger.append(
+            "override", key, lambda _: Entry(body), by, lambda it: holds(api, it, base, said)
+        )
         return give(api, subject, said, {"by": subject.by, "reason": subject.reason})
     text = give(api, subject, said)
     if not subject.reason:
         # A person's run is in another concurrency group: its word stands, whoever comes last.
-        word, base = None, os.environ["BASE"]
-        while (newest := recorded.word(api, [subject.sha], base)) != word and newest:
+        word, commits = None, recorded.judged_as(api, subject.sha)
+        while (newest := recorded.word(api, commits, base)) != word and newest:
             word = newest
             text = give(api, subject, *spoken(said, word))
     return text
 
 
 def spoken(said: Event, word: Word) -> tuple[Event, dict[str, str] | None]:
-    """The verdict as somebody's word has it, and the override if it is one."""
-    if word.policy == "override":
-        return said, {"by": word.by, "reason": word.reason}
-    return word.event, None
+    """The verdict as somebody's word has it, and the override if it is one.
+
+    An override is of what was judged when it was asked for: the same commit can be trained anew.
+    """
+    if word.policy != "override":
+        return word.event, None
+    names = ("model", "data", "predictions_sha256")
+    same = all(word.judged.get(it) == said.body["challenger"].get(it) is not None for it in names)
+    return said, {"by": word.by, "reason": word.reason} if same else None
 
 
 def give(api: Api, subject: Subject, said: Event, override: dict[str, str] | None = None) -> str:

@@ -5,10 +5,11 @@ Everybody who can push can write the ledger: what is read here is a claim, but f
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from champion.ci.api import Api
 from champion.ci.confirm import Doubt, confirm, read
-from champion.ci.judged import SUBJECT
+from champion.ci.judged import SUBJECT, VERDICT
 from champion.judge.events import Event, misshapen, parsed
 from champion.judge.paths import RESULTS, matching
 from champion.workspace import orphan
@@ -28,12 +29,14 @@ class Word:
     policy : maintain or override.
     by, reason : whose, and why.
     event : that recorded it.
+    judged : the challenger, as it was judged then.
     """
 
     policy: str
     by: str
     reason: str
     event: Event
+    judged: dict[str, Any]
 
 
 def word(api: Api, commits: Collection[str], base: str) -> Word | None:
@@ -50,13 +53,14 @@ def word(api: Api, commits: Collection[str], base: str) -> Word | None:
     for event in sorted(asked, key=lambda it: (it.kind == "override", it.number), reverse=True):
         policy = "override" if event.kind == "override" else "maintain"
         try:
-            said = read(confirm(api, event, base), SUBJECT)
+            folder = confirm(api, event, base)
+            said, judged = read(folder, SUBJECT), read(folder, VERDICT).get("challenger") or {}
             if (said.get("policy"), said.get("sha")) != (policy, commit_of(event)):
                 raise Doubt("nobody asked for it")
         except Doubt as doubt:
             print(f"Event {event.number} of the ledger does not stand: {doubt}")
         else:
-            return Word(policy, str(said["by"]), str(said["reason"]), event)
+            return Word(policy, str(said["by"]), str(said["reason"]), event, judged)
     return None
 
 

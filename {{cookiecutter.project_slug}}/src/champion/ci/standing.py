@@ -3,6 +3,7 @@
 Everybody who can push can write the ledger: see `confirm.py` for whether to believe it.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from champion.judge.ledger import Event, Ledger
@@ -21,32 +22,45 @@ class Proof:
         return self.override is not None or self.verdict.body["verdict"] == "better"
 
 
-def proofs(ledger: Ledger, model: str, data: str) -> list[Proof]:
-    """What lets a model through, the newest first; nothing from before it was withdrawn."""
-    overrides = {it.body.get("verdict"): it for it in ledger.events if it.kind == "override"}
-    since = withdrawn(ledger, model)
-    found = []
-    for event in reversed(ledger.events):
-        said = event.body.get("challenger") or {} if event.kind == "verdict" else {}
-        model_of = said.get("model")
-        its = model_of.get("md5") if isinstance(model_of, dict) else None
-        if event.number > since and its == model and said.get("data") == data:
-            override = None if event.body["merge"] else overrides.get(event.number)
-            if event.body["merge"] or override:
-                found.append(Proof(event, override))
-    return found
+def proofs(ledger: Ledger, model: str, data: str, since: int = 0) -> Iterator[Proof]:
+    """What would let a model through, the newest first, after the event `since`."""
+    for event in reversed(ledger.events[since:]):
+        if event.kind == "verdict" and judged(event) == (model, data):
+            if event.body["merge"]:
+                yield Proof(event, None)
+                continue
+            for other in ledger.events:
+                if other.kind == "override" and other.body.get("verdict") == event.number:
+                    yield Proof(event, other)
 
 
-def withdrawn(ledger: Ledger, model: str) -> int:
-    """The number of the rollback that put another version in a model's place; 0 if none did."""
+def judged(verdict: Event) -> tuple[str | None, str | None]:
+    """The model and the data that a verdict is about, by their hashes."""
+    said = verdict.body["challenger"] or {}
+    return (said.get("model") or {}).get("md5"), said.get("data")
+
+
+def withdrawn(ledger: Ledger, model: str, believed: Callable[[Event], bool]) -> int:
+    """The number of the rollback that put another version in a model's place; 0 if none did.
+
+    Parameters
+    ----------
+    believed : whether an event happened; asked only from when the model was promoted.
+    """
     current, last = "", 0
-    models = {it.body["version"]: it.body.get("model") for it in promotions(ledger)}
+    its: set[str] = set()  # versions
     for event in reigns(ledger):
-        if event.kind == "rollback" and models.get(event.body["version"]) == model:
+        promoted = event.kind == "promotion" and event.body.get("model") == model
+        if not (promoted or its) or not believed(event):
+            continue
+        version = event.body["version"]
+        if promoted:
+            its.add(version)
+        elif event.kind == "rollback" and version in its:
             last = 0
-        elif event.kind == "rollback" and models.get(current) == model:
+        elif event.kind == "rollback" and current in its:
             last = event.number
-        current = event.body["version"]
+        current = version
     return last
 
 
@@ -59,18 +73,23 @@ def reigns(ledger: Ledger) -> list[Event]:
     return [event for event in ledger.events if event.kind in ("promotion", "rollback")]
 
 
-def next_version(ledger: Ledger, bump: str) -> str:
-    """The version after the highest one that was promoted."""
-    known = [numbers(it.body["version"]) for it in promotions(ledger)]
-    if not known:
-        return "v1.0.0"
-    major, minor, patch = max(known)
-    after = {
+def next_version(champion: str | None, bump: str, taken: Callable[[str], bool]) -> str:
+    """The first version after the champion's that is free."""
+    version = after(champion, bump) if champion else "v1.0.0"
+    while taken(version):
+        version = after(version, bump)
+    return version
+
+
+def after(version: str, bump: str) -> str:
+    """The version in which a part is one higher, and those behind it are 0."""
+    major, minor, patch = numbers(version)
+    higher = {
         "major": (major + 1, 0, 0),
         "minor": (major, minor + 1, 0),
         "patch": (major, minor, patch + 1),
     }
-    return "v" + ".".join(map(str, after[bump]))
+    return "v" + ".".join(map(str, higher[bump]))
 
 
 def numbers(version: str) -> tuple[int, int, int]:

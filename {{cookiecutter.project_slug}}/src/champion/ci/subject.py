@@ -79,8 +79,8 @@ class Subject:
         return self
 
     def heed(self, word: recorded.Word | None) -> None:
-        """Take over what somebody asked for its commit."""
-        if word:
+        """Be judged as somebody asked for its commit; an override is of what was judged then."""
+        if word and word.policy == "maintain":
             self.policy, self.by, self.reason = word.policy, word.by, word.reason
 
     @classmethod

@@ -24,18 +24,20 @@ from champion.ci.confirm import Doubt, Expired, Gone, confirm, succeeded
 from champion.ci.judged import JUDGED, OBJECTS, PROMOTION, SKETCH, VERDICT
 from champion.ci.lock import Lock
 from champion.ci.outputs import write_output, write_summary
+from champion.ci.score import gate_of
 from champion.ci.standing import Proof
 from champion.errors import Refusal
 from champion.judge import budget, compare, evidence, ledger, paths
-from champion.judge.challenge import EVIDENCE, Challenger, decide, prepare
+from champion.judge.challenge import EVIDENCE, Challenger, decide, prepare, refuse_own_metric
 from champion.judge.champion import Champion, read_yaml
 from champion.judge.commit import run_commit
 from champion.judge.context import about, add_comparison, seconds
+from champion.judge.events import Event
 from champion.judge.ledger import Ledger
 from champion.judge.untrusted import Invalid
 from champion.markdown import prose
 from champion.project import RAW, REPORTS
-from champion.settings import GATE, Settings
+from champion.settings import GATE
 from champion.workspace import branch, objects, remote
 from champion.workspace.git import changed, git, resolve, show
 from champion.workspace.repro import repro
@@ -60,9 +62,7 @@ class Promotion:
     commit : that goes live.
     model, data : their hashes.
     verdict : the number of its event; 0: it is recorded first, from `judged`.
-    bump : the part of the version that goes up: major, minor or patch.
     version : that is put back; else empty.
-    renew : it is in production, and what says so is not believed (any more): it is said again.
     refusal : why it does not go live; then the rest is as far as it is known.
     """
 
@@ -70,18 +70,26 @@ class Promotion:
     model: str = ""
     data: str = ""
     verdict: int = 0
-    bump: str = ""
     version: str = ""
-    renew: bool = False
     refusal: str = ""
 
 
 @dataclass
 class Search:
-    """What the ledger has to say for a model, and whether that is believed."""
+    """What the ledger has to say for a model, and whether that is believed.
 
+    Parameters
+    ----------
+    first : no model was promoted yet.
+    since : the event that took the model back; 0 if none did.
+    proof : what lets it through, and `left` the folder with what the judge left.
+    doubts, expired : why others do not; what one of them left is there no longer.
+    """
+
+    first: bool
+    since: int
     proof: Proof | None = None
-    left: Path | None = None  # the folder with what the judge left
+    left: Path | None = None
     doubts: list[str] = field(default_factory=list)
     expired: bool = False
 
@@ -118,27 +126,24 @@ def promoted(api: Api, held: Ledger, it: Promotion) -> bool:
     if made.deps.get(RAW.as_posix()) != it.data:
         raise Unfit("dvc.lock is of other data than data/raw.dvc names: reproduce and merge that.")
     champion = in_production(api, held)
-    first = not champion and not standing.promotions(held)
-    found = search(api, standing.proofs(held, it.model, it.data))
+    found = search(api, held, it.model, it.data, champion)
     if not found.proof:
-        since = standing.withdrawn(held, it.model)
-        if since and not found.doubts:
-            text = f"The model {it.model[:10]} was taken back (event {since} of the ledger)."
+        if found.since and not found.doubts:
+            text = f"The model {it.model[:10]} was taken back (event {found.since} of the ledger)."
             print(text)
             write_summary(f"{text} It needs a newer verdict to go live again.")
             return False
-        if not first and not found.expired:
+        if not found.first and not found.expired:
             why = "; ".join(found.doubts) or "no verdict of the ledger lets it through"
             raise Unfit(f"it was merged without a verdict that counts: {why}.")
-        if first:
+        if found.first:
             wait_for([it.model, it.data, made.predictions])
     obtain(made, it.data, found.left)
     if found.proof:
-        it.verdict, better = found.proof.verdict.number, found.proof.better
+        it.verdict = found.proof.verdict.number
         unchanged(made, found.proof.verdict.body["challenger"])
     else:
-        better = judge_here(made, it, champion)
-    it.bump = bump(champion, better)
+        judge_here(made, it, champion)
     predict_again(it.commit, made, it.data)
     return True
 
@@ -157,10 +162,24 @@ def in_production(api: Api, held: Ledger) -> Champion | None:
     return champion if champion and champion.version else None
 
 
-def search(api: Api, proofs: list[Proof]) -> Search:
-    """The newest proof that can be believed, and why the others cannot."""
-    found = Search()
-    for proof in proofs:
+def search(
+    api: Api, held: Ledger, model: str, data: str, champion: Champion | None, verdict: int = 0
+) -> Search:
+    """The newest proof that can be believed, and why the others cannot.
+
+    Parameters
+    ----------
+    verdict : the number of the one that it has to be; 0: any.
+    """
+
+    def believed(event: Event) -> bool:
+        return production.is_believed(api, held, event)
+
+    first = not champion and not any(map(believed, standing.promotions(held)))
+    found = Search(first, standing.withdrawn(held, model, believed))
+    for proof in standing.proofs(held, model, data, found.since):
+        if verdict not in (0, proof.verdict.number):
+            continue
         try:
             found.left = confirm(api, proof.verdict, os.environ["BASE"])
             if proof.override:
@@ -244,16 +263,23 @@ def unchanged(made: Lock, judged: dict[str, Any]) -> None:
             raise Unfit(f"dvc.lock names other {what} than were judged.")
 
 
-def judge_here(made: Lock, it: Promotion, champion: Champion | None) -> bool:
-    """Judge the model that no verdict speaks for; True if it is better, False if it may be merged.
+def judge_here(made: Lock, it: Promotion, champion: Champion | None) -> None:
+    """Judge the model that no verdict speaks for, as the champion's commit would have.
 
     Raises
     ------
-    Unfit : it may not.
+    Unfit : it is not let through.
     """
+    tip = champion.commit if champion else it.commit
+    touched = changed(tip, it.commit)
+    if owned := paths.matching(touched, paths.OWNED):
+        raise Unfit(
+            f"what its judge left has expired, and {owned[0]} changed since the champion, which here "
+            "no owner can be asked about: send it as a pull request again."
+        )
     challenger = Challenger(
         commit=it.commit,
-        paths=changed(champion.commit, "HEAD") if champion else [],
+        paths=touched,
         data=it.data,
         predictions=objects.find(made.predictions),
         reports=REPORTS,
@@ -261,10 +287,11 @@ def judge_here(made: Lock, it: Promotion, champion: Champion | None) -> bool:
         read=lambda name: show(it.commit, name),
         seconds=lambda one: seconds(one, it.data),
     )
-    settings = Settings.of_gate(GATE)
+    settings = gate_of(tip)
     settings.check()
-    comparison = prepare(it.commit, challenger, champion)
-    known = about(it.commit, challenger)
+    refuse_own_metric(settings.gate, touched)
+    comparison = prepare(tip, challenger, champion)
+    known = about(tip, challenger)
     file = decide(comparison, settings, paths.policy(challenger.paths)) | known
     add_comparison(file, comparison, settings)
     sketch = budget.sketch(pd.read_parquet(EVIDENCE, columns=["row_id"])["row_id"])
@@ -274,16 +301,15 @@ def judge_here(made: Lock, it: Promotion, champion: Champion | None) -> bool:
     if not file["merge"]:
         whom = champion.name if champion else "a dummy model"
         raise Unfit(f"it is not shown to be better than {whom}: {file['reasons'][0]}")
-    return bool(file["verdict"] == "better")
 
 
-def bump(champion: Champion | None, better: bool) -> str:
+def bump(champion: Champion | None, commit: str, better: bool) -> str:
     """The part of the version that goes up: major where callers have to change something."""
     if champion:
-        gates = (read_yaml(show(commit, GATE.name)) for commit in (champion.commit, "HEAD"))
+        gates = (read_yaml(show(name, GATE.name)) for name in (champion.commit, commit))
         before, after = ({name: (gate.get("data") or {}).get(name) for name in TARGET}
                          for gate in gates)  # fmt: skip
-        if before != after or paths.matching(changed(champion.commit, "HEAD"), SCHEMA):
+        if before != after or paths.matching(changed(champion.commit, commit), SCHEMA):
             return "major"
     return "minor" if better else "patch"
 
@@ -312,9 +338,23 @@ def put_back(api: Api, held: Ledger, it: Promotion) -> bool:
     ------
     Refusal : it never did, or is not what it was.
     """
+    it.commit = commit_of(api, held, it.version)
+    made = lock.parsed(show(it.commit, "dvc.lock"))
+    it.model, it.data = made.model, lock.pointed(it.commit)
+    predict_again(it.commit, made, it.data)
+    return True
+
+
+def commit_of(api: Api, held: Ledger, version: str) -> str:
+    """The commit that was promoted as a version.
+
+    Raises
+    ------
+    Refusal : none was, that anybody believes.
+    """
     doubts = []
     for event in standing.promotions(held):
-        if event.body["version"] == it.version:
+        if event.body["version"] == version:
             try:
                 try:
                     confirm(api, event, os.environ["BASE"])
@@ -324,20 +364,14 @@ def put_back(api: Api, held: Ledger, it: Promotion) -> bool:
                         raise
                 break
             except Doubt as doubt:
-                doubts.append(f"the promotion of {it.version} is not believed, {doubt}.")
+                doubts.append(f"the promotion of {version} is not believed, {doubt}.")
     else:
         there = ", ".join(standing.in_order(held)) or "none yet"
-        raise Refusal(
-            told([*doubts, f"{it.version[:40]} was never promoted; there is {there}."][0])
-        )
-    it.commit = event.body["commit"]
-    it.renew = not production.is_believed(api, held, standing.reigns(held)[-1])
-    if resolve(f"refs/tags/model@{it.version}") != it.commit:
-        raise Refusal(told(f"the tag model@{it.version} was moved from {it.commit[:10]}."))
-    made = lock.parsed(show(it.commit, "dvc.lock"))
-    it.model, it.data = made.model, lock.pointed(it.commit)
-    predict_again(it.commit, made, it.data)
-    return True
+        raise Refusal(told([*doubts, f"{version[:40]} was never promoted; there is {there}."][0]))
+    commit = str(event.body["commit"])
+    if resolve(f"refs/tags/model@{version}") != commit:
+        raise Refusal(told(f"the tag model@{version} was moved from {commit[:10]}."))
+    return commit
 
 
 def asked_by_owner(api: Api) -> bool:

@@ -21,15 +21,24 @@ METRIC = {
 BUDGET = {
     "spent": bool, "holdout": (HASH, None), "look": int, "max_looks": int, "merges": int,
 }  # fmt: skip
-BODIES: dict[str, dict[str, Any]] = {  # what must be there; more may
+CHALLENGER = {
+    "data": (HASH, None), "commit?": (HASH, None), "predictions_sha256?": (HASH, None),
+    "model?": ({"md5?": (HASH, None)}, None),
+}  # fmt: skip
+RUN = {"run?": ({"id": int}, None)}  # of a workflow, that made the event
+BODIES: dict[str, dict[str, Any]] = {  # what must be there, or may with a ?; more may
     "verdict": {
         "verdict": re.compile("|".join(SHOWN)), "merge": bool, "metric": (METRIC, None),
-        "budget": (BUDGET, None), "challenger": ({"data": (HASH, None)}, None),
+        "budget": (BUDGET, None), "challenger": (CHALLENGER, None),
+        "champion?": ({"commit?": (HASH, None)}, None), **RUN,
     },
-    "promotion": {"version": VERSION, "commit": HASH, "verdict": int},  # the verdict's number
-    "rollback": {"version": VERSION, "reason": LINE},
-    "override": {"commit": HASH, "reason": LINE},
-    "monitor": {"summary": LINE},
+    "promotion": {
+        "version": VERSION, "commit": HASH, "verdict": int,  # the verdict's number
+        "model?": HASH, "data?": HASH, **RUN,
+    },
+    "rollback": {"version": VERSION, "reason": LINE, "commit?": HASH, **RUN},
+    "override": {"commit": HASH, "reason": LINE, "verdict?": int, **RUN},
+    "monitor": {"summary": LINE, **RUN},
 }  # fmt: skip
 EVENT = {
     "number": int,
@@ -119,7 +128,13 @@ def misshapen(content: Any) -> str:
 
 def unfit(content: dict[str, Any], schema: dict[str, Any]) -> str:
     """The first name of a schema whose value is missing or does not fit; empty if all do."""
-    return next((n for n in schema if n not in content or not fits(content[n], schema[n])), "")
+    for name, wanted in schema.items():
+        bare = name.removesuffix("?")
+        if bare not in content and bare != name:
+            continue
+        if bare not in content or not fits(content[bare], wanted):
+            return bare
+    return ""
 
 
 def fits(value: Any, schema: Any) -> bool:

@@ -129,12 +129,19 @@ def misplaced(name: str, mode: str, size: int) -> str:
     return f"{name} has {size:,} bytes, more than {most:,}" if size > most else ""
 
 
-def append(kind: str, key: str, decide: Callable[[Ledger], Entry], by: str | None = None) -> Event:
+def append(
+    kind: str,
+    key: str,
+    decide: Callable[[Ledger], Entry],
+    by: str | None = None,
+    believed: Callable[[Event], bool] = lambda _: True,
+) -> Event:
     """Record an event, once; what is recorded under the key already is returned as it is.
 
     Parameters
     ----------
     decide : what to record on top of this ledger; asked again after somebody else was faster.
+    believed : whether an event under the key is what it says; one that is not takes no place.
 
     Raises
     ------
@@ -146,10 +153,13 @@ def append(kind: str, key: str, decide: Callable[[Ledger], Entry], by: str | Non
         if problem:
             raise Refusal(problem, code=1)
         ledger = read(tip)
-        if (known := ledger.keys.get(key)) and known.kind == kind:
-            return known
-        event, files = compose(ledger, kind, key, by, decide(ledger))
-        commit = orphan.add_commit(tip, orphan.store(files), f"{kind} {event.number}: {key}")
+        free = key
+        while known := ledger.keys.get(free):
+            if known.kind == kind and believed(known):
+                return known
+            free = f"{key}/{known.number}"
+        event, files = compose(ledger, kind, free, by, decide(ledger))
+        commit = orphan.add_commit(tip, orphan.store(files), f"{kind} {event.number}: {free}")
         if publish(commit, tip):
             return event
     raise Refusal(f"others wrote the ledger {TRIES} times first: run this again.", code=1)

@@ -7,10 +7,10 @@ from fnmatch import fnmatch
 # What the pipeline writes says nothing of what a person changed.
 RESULTS = ("dvc.lock", "reports/*")
 DATA = ("data/raw.dvc", "data/raw/*")
+INCOMING = ("data/incoming/*",)  # until data/raw takes it in
 LOCKED = ("requirements*.txt", "pyproject.toml", ".dvc/config")
 HARMLESS = ("*.md", "LICENSE", "docs/*", "deploy/*", "tests/*", "notebooks/*", ".gitignore",
-            "data/incoming/*",  # until data/raw takes it in
-            ".pre-commit-config.yaml", "Makefile",
+            *INCOMING, ".pre-commit-config.yaml", "Makefile",
             "src/champion/deploy/*", "src/champion/monitor/*", "src/champion/serve/*",
             "src/champion/workspace/*", "src/tracker.py")  # fmt: skip
 READ_BY_DVC = re.compile(r"\.dvc$|(^|/)(dvc\.yaml|dvc\.lock|\.dvcignore)$")  # in every folder
@@ -18,7 +18,7 @@ PROSE = ("*.md", "LICENSE", "docs/*")  # no test reads these
 # A change of these needs the owner: once merged they say how models are judged, or run with the
 # judge's rights. See .github/CODEOWNERS.
 OWNED = ("gate.yaml", "src/*/schema.py", "src/champion/*", "src/*.py", ".github/*", "Makefile",
-         *LOCKED, "GNUmakefile", "makefile", "uv.toml", ".venv/*", ".dvc/config.local",
+         "deploy/*", *LOCKED, "GNUmakefile", "makefile", "uv.toml", ".venv/*", ".dvc/config.local",
          )  # fmt: skip
 
 
