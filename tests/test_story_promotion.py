@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import shutil
+import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import fork_server
 from actions.place import Place
 from conftest import Bake, BakedProject
 from flow.hooks import Hook
@@ -20,7 +22,7 @@ from github.state import Issue, Run, now
 from github_client import Clone
 from moments import Moment, reached
 from pull_requests import Person, ProjectHost, published
-from ready import TRAIN, Evidence, answers, evidence, said, trained
+from ready import TRAIN, Evidence, answers, evidence, md5, said, trained
 from whole_projects import change
 
 V1, V2 = "model@v1.0.0", "model@v1.1.0"
@@ -139,6 +141,19 @@ def events(host: ProjectHost, kind: str) -> list[dict[str, Any]]:
 
 def merge(host: ProjectHost, pull: PullRequest) -> None:
     host.ask(f"PUT /pulls/{pull.number}/merge", body={})
+
+
+def fetched(host: ProjectHost) -> str:
+    """The md5 of what DVC fetches from a bare clone as the model in production."""
+    files, out = host.folder / "files", host.folder / "fetched.skops"
+    shutil.rmtree(files, ignore_errors=True)
+    bare = host.home.bare
+    bare.git("clone", "--quiet", "--branch=dvc-storage", f"file://{bare.path}", str(files))
+    names = ("artifacts", "get", str(bare.path), "model", "--stage", "production", "--force")
+    options = ("--remote-config", f"url={files}", "--out", str(out))
+    done = subprocess.run([fork_server.python(), "-m", "dvc", *names, *options], cwd=host.folder)
+    assert not done.returncode
+    return md5(out.read_bytes())
 
 
 def issues(host: ProjectHost) -> list[Issue]:
@@ -347,6 +362,8 @@ def test_a_version_is_put_back_and_forward_again(
     host.settle()
     host.home.actions_may_open_pulls = True
     held = hold_training(host, monkeypatch)
+    models = [event["model"] for event in events(host, "promotion")]
+    assert fetched(host) == models[1]
     host.kill("promote", "promote", "Promote", PUSH)
     host.dispatch("promote.yml", version="v1.0.0", reason="it was fairer")
     host.settle()
@@ -354,6 +371,8 @@ def test_a_version_is_put_back_and_forward_again(
     host.rerun(host.run("promote"))
     host.settle()
     assert live(host) == V1, host.run("promote").log
+    assert fetched(host) == models[0]
+    assert "\nproduction  v1.0.0" in ada.champion("history").stdout, "though Git fetched before"
     (rollback,) = events(host, "rollback")
     assert rollback["reason"] == "it was fairer"
     assert "was not told what was promoted: the server sleeps" in host.run("promote").summary

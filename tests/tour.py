@@ -21,6 +21,7 @@ from tour_guide import (
     tell,
 )
 from tour_judge import judged, judging
+from tour_live import served, taken_back
 from tour_months import months
 from tour_pull_requests import address, gate, host, merged, opened, pull_requests, tags
 
@@ -102,7 +103,7 @@ def sample(folder: Path) -> Path:
 
 
 def shared(github: Host, project: Path, folder: Path) -> Path:
-    """Publish, a colleague, pull requests, the next month."""
+    """Publish, a colleague, pull requests, the model in use, the next month."""
     say("   It is published: code and large files go to one repository, no cloud account")
     call("git", "remote", "add", "origin", address(github), folder=project)
     call("make", "publish", "CONFIRM=public", folder=project)
@@ -118,8 +119,9 @@ def shared(github: Host, project: Path, folder: Path) -> Path:
 
     judging(project, folder / "reports")
     pull_requests(github, project, folder / "reports")
+    served(github, project)
 
-    say("5. February arrives: validated, tracked, trained on; the holdout moves to its last week")
+    say("6. February arrives: validated, tracked, trained on; the holdout moves to its last week")
     old = report(project, "holdout")["rows"]
     call("git", "switch", "--quiet", "--create", "february", folder=project)
     call("make", "data", "FILE=data/later/flights-2013-02.parquet", folder=project)
@@ -137,6 +139,7 @@ def shared(github: Host, project: Path, folder: Path) -> Path:
     expect(gate(github, pull).state == "success", "no worse is enough for new data")
     merged(github, project, pull)
     expect("model@v1.2.0" in tags(github), "it is better: version v1.2.0, in production")
+    taken_back(github, project)
 
     say("   The colleague takes it over: code, data and results")
     said = output("make", "update", folder=colleague)

@@ -34,7 +34,7 @@ log.loc[log["late"].notna(), ["request_id", "late"]].to_parquet(f"{folder}/answe
 
 def months(host: Host, project: Path, pages: Path) -> None:
     """March to June: served, watched, trained anew, judged, merged, promoted."""
-    say("6. March to June arrive, and nobody watches")
+    say("7. March to June arrive, and nobody watches")
     tell("Each month the champion serves flights, and is looked at; the month's file, with the")
     tell("answers, is put into data/incoming. gate.yaml lets the judge merge what is no worse, by")
     tell("the ROC AUC alone: a rainy week moves the log loss by more than any model does.")
@@ -147,13 +147,14 @@ def events(host: Host, *kinds: str) -> list[dict[str, Any]]:
 def time_line(host: Host, pages: Path) -> None:
     """What happened month by month; the issue and the ledger as pages."""
     say("   The time line")
-    for event in events(host, "monitor", "promotion"):
+    for event in events(host, "monitor", "promotion", "rollback"):
         body = event["body"]
         if event["kind"] == "monitor":
             look = body["look"]
             tell(f"{look['window']['to'][:10]}  {look['state']:<7}  {body['summary']}")
         else:
-            tell(f"{'':10}  {body['version']:<7}  is the champion")
+            again = f" again: {body['reason']}" if event["kind"] == "rollback" else ""
+            tell(f"{'':10}  {body['version']:<7}  is the champion{again}")
     for issue in alarms(host, "closed"):
         path = pages / f"monitor-issue-{issue.number}.html"
         path.write_text(page(host, issue.title, issue_text(issue)), encoding="utf-8")

@@ -14,10 +14,12 @@ from champion.figures import ACCENT, CONTRAST, FAINT, INK, figure, short
 from champion.judge.events import Event
 from champion.judge.wording import SHOWN, level
 from champion.markdown import prose, table
+from champion.workspace.git import attempt, has_remote
 
 LAST = 20  # events on the page
 MOST_DRAWN = 40  # champions in the plot
 MOST_DATED, MOST_NAMED = 8, 12  # of them, below it side by side
+TAGS = "refs/tags/model*:refs/tags/model*"
 
 HEAD = """# Ledger
 
@@ -90,6 +92,8 @@ def run(_: argparse.Namespace) -> int:
     if not found:
         print("No model was promoted yet.")
         return 0
+    if has_remote():  # what is in production may have changed since Git last fetched
+        attempt("fetch", "--quiet", "--no-write-fetch-head", "origin", TAGS)
     current = champion.find()
     live = current.version if current else None
     rows = [["stage", *HEADS]]
