@@ -367,6 +367,16 @@ def test_production_that_answers_wrongly_gets_back_what_it_had(stages: Cluster) 
     ]
 
 
+def test_what_a_killed_run_applied_is_not_what_to_go_back_to(
+    stages: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGE", "old@1")
+    stages.wrong["staging"] = smoke.Differs("its predictions differ.")
+    assert stages.deploy() == 1
+    assert stages.told == APPLIED[:1]
+    assert [sent["version"] for sent in stages.sent] == ["v1.0.0"]
+
+
 def test_pods_that_do_not_get_ready_never_reach_production(stages: Cluster) -> None:
     stages.broken["rollout status deployment/model-staging"] = Refusal("timed out.")
     assert stages.deploy() == 1
@@ -465,11 +475,15 @@ def test_promotion_starts_it_where_the_project_has_it(
 
 
 @pytest.mark.parametrize("there", ["sbom.spdx.json", "model.skops"])
-def test_a_release_gets_one_bill_of_materials(monkeypatch: pytest.MonkeyPatch, there: str) -> None:
-    sent = []
-    release = {"assets": [{"name": there}], "upload_url": "http://x"}
+def test_a_release_has_the_bill_of_materials_of_the_newest_image(
+    monkeypatch: pytest.MonkeyPatch, there: str
+) -> None:
+    told = []
+    release = {"assets": [{"name": there, "id": 7}], "upload_url": "http://x"}
     monkeypatch.setattr(deploy, "live", lambda *_: CHAMPION)
     monkeypatch.setattr(Api, "get", lambda api, path: release)
-    monkeypatch.setattr(Api, "upload", lambda api, url, file: sent.append(file.name))
+    monkeypatch.setattr(Api, "delete", lambda api, path: told.append(path))
+    monkeypatch.setattr(Api, "upload", lambda api, url, file: told.append(file.name))
     assert deploy.sbom(Api("http://x", "ada/members", "t")) == 0
-    assert sent == ([] if there == "sbom.spdx.json" else ["sbom.spdx.json"])
+    gone = ["releases/assets/7"] if there == "sbom.spdx.json" else []
+    assert told == [*gone, "sbom.spdx.json"]

@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import http.client
+import itertools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -610,6 +613,61 @@ def test_a_server_of_two_workers_under_load_loses_no_line_when_it_ends(
     assert {"ready", "request", "stopped"} <= {line["event"] for line in told}
 
 
+def test_a_newer_version_takes_over_while_requests_flow(repository: Path, tmp_path: Path) -> None:
+    root, place = tmp_path / "project", tmp_path / "log"
+    shutil.copytree(repository, root, symlinks=True)
+    commit(root, "Tag", "model@v1.0.0", "model#production#1")
+    servers = [Server(root, place, "--workers", "1")]
+    train(root, "binary", 1)
+    commit(root, "Train again", "model@v1.1.0", "model#production#2")
+    sent = of_features(loaded(root, "v1.0.0"), 1)
+    said = {name: wanted(loaded(root, name), sent)[0] for name in ("v1.0.0", "v1.1.0")}
+    assert len(set(said.values())) == 2
+    body = json.dumps({"rows": sent})
+    answered: dict[str, str] = {}
+    over = threading.Event()
+
+    def load(worker: int) -> None:
+        for number in itertools.count():
+            name = f"w{worker}-{number}"
+            status, content = servers[-1].ask("POST", "/predict", body, **{"x-request-id": name})
+            assert status == 200, content
+            answer = json.loads(content)
+            answered[name] = answer["model"]["version"]
+            assert answer["predictions"] == [{"score": said[answered[name]]}]
+            if over.is_set():
+                return
+
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            work = [pool.submit(load, worker) for worker in range(4)]
+            try:
+                until(lambda: len(answered) > 50)
+                servers.append(Server(root, place, "--workers", "1"))
+                time.sleep(0.5)  # as the pods do: nobody new is sent to the old one now
+                assert servers[0].end() == 0
+                seen = len(answered)
+                until(lambda: len(answered) > seen + 50)
+            finally:
+                over.set()
+            for one in work:
+                one.result()
+        assert servers[1].end() == 0
+    finally:
+        for server in servers:
+            server.process.kill()
+            server.process.wait()
+    assert set(answered.values()) == {"v1.0.0", "v1.1.0"}
+    kept = logged(place)
+    assert dict(zip(kept["request_id"], kept["version"], strict=True)) == answered
+    assert len(kept) == len(answered)
+
+
+def loaded(root: Path, version: str) -> Model:
+    with contextlib.chdir(root), tempfile.TemporaryDirectory() as folder:
+        return read(unpack(released(version), Path(folder)))
+
+
 @pytest.fixture
 def listening(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """A server in this process, impatient enough for a test."""
@@ -737,8 +795,6 @@ def test_what_cannot_be_predicted_is_refused_in_a_sentence(
 
 
 def test_versions(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import shutil
-
     import champion
 
     root = tmp_path / "project"
@@ -776,8 +832,6 @@ def test_versions(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_changed_object_is_not_served(repository: Path, tmp_path: Path) -> None:
-    import shutil
-
     root = tmp_path / "project"
     shutil.copytree(repository, root, symlinks=True)
     with contextlib.chdir(root):

@@ -1,20 +1,26 @@
-"""A promoted version becomes an image and reaches the cluster; one that answers wrongly goes back."""
+"""A promoted version becomes an image and reaches the cluster, also where runs are killed; one that
+answers wrongly goes back.
+"""
 
 import json
 import shlex
 import shutil
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from actions.place import Place
 from actions.repository import Environment
 from actions.runner import STOOD_IN
 from actions.stand_ins import DOUBLES
 from conftest import PROJECT, Bake
 from doubles.registry import Registry
+from flow.hooks import Hook
 from pull_requests import Person, ProjectHost, machine, new_host, published
+from whole_projects import until
 
 IMAGE = "ghcr.io/ada/members"
 
@@ -61,22 +67,50 @@ def done(registry: Registry) -> list[tuple[str, str, str]]:
     return [(verb, name, names[image.rpartition("sha256:")[2]]) for verb, name, image in told]
 
 
-def test_a_version_is_deployed_and_one_that_answers_wrongly_goes_back(
+def end_up(host: ProjectHost, registry: Registry) -> list[str]:
+    """Let deploy run until it is done, while its runs are killed; how each of them ended."""
+
+    def lose_after_staging(place: Place) -> None:
+        def lose() -> None:
+            until(lambda: bool(done(registry)))
+            place.lose()
+
+        threading.Thread(target=lose).start()
+
+    host.before("deploy", "image", "ship", lambda: registry.set("state", down=True))
+    host.settle()
+    registry.set("state", down=False)
+    later = [step.name for step in host.run("deploy").job("image").steps]
+    (pushed,) = [name for name in later if name.startswith("Run anchore/sbom-action@")]
+    for step in (pushed, later[-1]):
+        host.kill("deploy", "image", step)
+        host.rerun(host.run("deploy"))
+        host.settle()
+    host.hooks.append(Hook("deploy", "deploy", "Deploy", lose_after_staging))
+    for _ in range(2):
+        host.rerun(host.run("deploy"))
+        host.settle()
+    return [run.conclusion for run in host.runs if run.name == "deploy"]
+
+
+def test_a_version_is_deployed_once_and_one_that_answers_wrongly_goes_back(
     host: ProjectHost, registry: Registry
 ) -> None:
     ada = host.clone()
     add_deployment(ada)
-    host.settle()
+    assert end_up(host, registry) == [*["failure"] * 4, "success"], host.run("deploy").log
     run = host.run("deploy")
-    assert run.conclusion == "success", run.log
     assert [job.id for job in run.jobs] == ["image", "deploy"]
+    assert "docker push failed: received unexpected HTTP status: 503" in host.runs[-5].log
     first = [("apply", "model-staging", "v1.0.0"), ("apply", "model", "v1.0.0")]
-    assert done(registry) == first
+    assert done(registry) == [first[0], *first], "the run after the kill applied both"
+    assert len(registry.get("names")) == len(list((registry.folder / "pushed").iterdir())) == 1
     assert registry.get("cluster") == {"namespace": "models"}
     assert registry.get("deployments")["deployment/model"].startswith(f"{IMAGE}@sha256:")
     (release,) = host.home.releases
-    assert "sbom.spdx.json" in {asset.name for asset in release.assets}
-    attested = [step.log for step in run.job("image").steps if "attest" in step.name]
+    assert [asset.name for asset in release.assets].count("sbom.spdx.json") == 1
+    built = host.runs[-2].job("image")  # the run after it had the image to take
+    attested = [step.log for step in built.steps if "attest" in step.name]
     assert [line.startswith(f"{IMAGE}: sha256:") for line in attested] == [True, True]
 
     ada.edit("params.yaml", model={"kind": "boosted"})
@@ -87,13 +121,13 @@ def test_a_version_is_deployed_and_one_that_answers_wrongly_goes_back(
     host.before("deploy", "deploy", "Deploy", lambda: spoil(registry))
     host.settle()
     deploys = [run for run in host.runs if run.name == "deploy"]
-    assert [run.conclusion for run in deploys] == ["success", "failure", "success"]
-    assert "no run of deploy is known that published it" in deploys[1].log
-    assert "predictions differ from the judged ones" in deploys[1].log
+    assert [run.conclusion for run in deploys[5:]] == ["failure", "success"]
+    assert "no run of deploy is known that published it" in deploys[5].log
+    assert "predictions differ from the judged ones" in deploys[5].log
     back = [("apply", "model-staging", "v1.1.0"), ("set", "model-staging", "v1.0.0")]
-    assert done(registry) == [*first, *back, *first], "production never ran it"
+    assert done(registry)[3:] == [*back, *first], "production never ran it"
     assert "docker/build-push-action" not in [
-        step.action for step in deploys[2].job("image").steps if step.outcome == "success"
+        step.action for step in deploys[6].job("image").steps if step.outcome == "success"
     ]
     events = [(it["kind"], it["body"].get("version")) for it in host.ledger()]
     assert events[-2:] == [("promotion", "v1.1.0"), ("rollback", "v1.0.0")]

@@ -29,6 +29,10 @@ class Registry:
     def set(self, name: str, **values: Any) -> None:
         (self.folder / f"{name}.json").write_text(json.dumps({**self.get(name), **values}))
 
+    def reached(self) -> None:
+        if self.get("state").get("down"):
+            raise LookupError("received unexpected HTTP status: 503 Service Unavailable")
+
     def log_in(self, registry: str) -> None:
         self.set("users", **{registry: True})
 
@@ -52,11 +56,14 @@ class Registry:
     def push(self, name: str) -> None:
         if name.partition("/")[0] not in self.get("users"):
             raise LookupError("denied: permission_denied")
+        self.reached()
         digest = self.get("local")[name]
-        shutil.copytree(self.folder / "built" / digest, self.folder / "pushed" / digest)
+        built, pushed = (self.folder / place / digest for place in ("built", "pushed"))
+        shutil.copytree(built, pushed, dirs_exist_ok=True)
         self.set("names", **{name: digest})
 
     def pull(self, name: str) -> None:
+        self.reached()
         if name not in self.get("names"):
             raise LookupError("manifest unknown")
         self.set("local", **{name: self.get("names")[name]})

@@ -141,14 +141,16 @@ def docker(*arguments: str) -> str:
 
 
 def sbom(api: Api) -> int:
-    """Step `sbom`: what is in the image, beside the model in its release."""
+    """Step `sbom`: what is in the image that was built, beside the model in its release."""
     try:
         release = api.get(f"releases/tags/model@{live().version}")
     except NotFound:
         print("This version has no release")
         return 0
-    if SBOM.name not in {asset["name"] for asset in release["assets"]}:
-        api.upload(release["upload_url"], SBOM)
+    for asset in release["assets"]:
+        if asset["name"] == SBOM.name:  # of an image that this one takes the place of
+            api.delete(f"releases/assets/{asset['id']}")
+    api.upload(release["upload_url"], SBOM)
     return 0
 
 
@@ -194,7 +196,7 @@ def go_back(api: Api, stage: cluster.Stage, before: str, why: str) -> int:
     """Give a stage back what it had, and let promote.yml put the version before in place."""
     print(why)
     said = f"### 🚫 Not deployed\n\n{why}"
-    if before:
+    if before and before != os.environ["IMAGE"]:  # the run before this one was killed
         try:
             stage.put_back(before)
             said += f"\n\n{stage.name} has `{before}` again."
