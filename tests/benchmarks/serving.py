@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pyarrow.parquet as parquet
 from flights import Project, packages
 from measure import median, proportional
 from report import Report
@@ -25,6 +26,7 @@ SCRIPTS = Path(__file__).parent / "scripts"
 LOCKS = {name: Path(__file__).parent / f"serving-{name}.txt" for name in ("mlflow", "mlserver")}
 ROUNDS = 3
 SECONDS = 5.0  # of load
+MANY = 100_000  # requests to one server, for whether it grows
 SAME = 1e-9  # how far two servers' scores may be apart
 LOOP = """
 import json, sys, time
@@ -126,6 +128,9 @@ def compare(report: Report, project: Project, trial: bool) -> None:
                            ("100 1", "100 rows, one client")):  # fmt: skip
             best = max(rates[server.name][f"{kind} rate"] for server in servers[1:])
             note += f"{said}: {mine[f'{kind} rate'] / best:.1f} x the best peer. "
+    many = 200 if trial else MANY
+    early, late = lasting(project, folder, sample["rows"], seconds, many)
+    note += f"After {many // 10:,} requests ours holds {early}, after {many:,} {late}. "
     columns = [f"{rows} x {clients}{unit}" for rows, clients in ((1, 1), (1, 8), (100, 1), (100, 8))
                for unit in (" /s", " p50", " p99")]  # fmt: skip
     report.table(
@@ -149,9 +154,11 @@ def install(report: Report, project: Project) -> None:
 
 def ours(project: Project) -> Server:
     variables = {**project.variables, "PYTHONPATH": "src"}
+    # A fork would end at once, not in order.
+    python = Path(sys.executable) if project.shared else project.interpreter
     return Server(
         "champion serve",
-        [project.interpreter, "-m", "champion", "serve", "--workers", "1", "--port", "PORT"],
+        [python, "-m", "champion", "serve", "--workers", "1", "--port", "PORT"],
         "/health/ready",
         "/predict",
         lambda rows: {"rows": rows},
@@ -263,6 +270,40 @@ def asked(port: int, method: str, path: str, body: Any = None) -> tuple[int, byt
         return answer.status, answer.read()
     finally:
         connection.close()
+
+
+def lasting(
+    project: Project, folder: Path, rows: list[dict[str, Any]], seconds: float, many: int
+) -> list[str]:
+    """What our server holds after a tenth of so many requests of one row, and after all of them.
+
+    Raises
+    ------
+    SystemExit : it lost a line of the prediction log.
+    """
+    server, bodies, place = ours(project), folder / "bodies.jsonl", folder / "log"
+    server.variables["CHAMPION_LOG"] = str(place)
+    bodies.write_text("\n".join(json.dumps(server.body([row])) for row in rows))
+    command = [sys.executable, SCRIPTS / "load.py"]
+    held, count = [], 0
+    with running(project, server, folder) as (port, number, _):
+        for wanted in (many // 10, many):
+            while count < wanted:
+                project.run(*command, str(port), server.path, bodies, "8", str(seconds))
+                count = predicted(port)
+            process = psutil.Process(number)
+            all_of_it = sum(map(proportional, [process, *process.children(recursive=True)]))
+            held.append(f"{all_of_it / 1e6:.0f} MB")
+    lines = sum(parquet.read_metadata(path).num_rows for path in place.glob("*/*.parquet"))
+    if lines != count:
+        raise SystemExit(f"champion serve answered {count} rows and logged {lines}.")
+    return held
+
+
+def predicted(port: int) -> int:
+    """How many rows our server says that it has answered."""
+    lines = asked(port, "GET", "/metrics")[1].decode().splitlines()
+    return int(sum(float(it.split()[1]) for it in lines if it.startswith("champion_rows_total")))
 
 
 def once(
