@@ -499,6 +499,31 @@ def forge_object(host: ProjectHost, digest: str) -> str:
     return stored
 
 
+def test_a_model_that_was_swapped_after_its_verdict_does_not_go_live(begin: Begin) -> None:
+    host = begin("judged")
+    newest(host, "bob")
+    stored = forge_object(host, host.ledger()[-1]["body"]["challenger"]["model"]["md5"])
+    ada = newest(host)
+    merge(host, host.home.pulls[0])
+    ada.main()
+    ada.write("NOTES.md", "A note.\n")
+    ada.commit()
+    ada.push()
+    host.settle()
+    ran = [run for run in host.runs if run.name == "promote"]
+    assert [run.conclusion for run in ran] == ["failure", "failure"], "two merges in a row"
+    assert "is not what its hash says: it was changed" in ran[0].log
+    assert live(host) == V1
+    assert len(issues(host)) == 1
+    host.home.bare.point("refs/heads/dvc-storage", stored)
+    for run in ran:
+        host.rerun(run)
+    host.settle()
+    assert tags(host) == ["model#production#1", "model#production#2", V1, V2]
+    assert [it["version"] for it in events(host, "promotion")] == ["v1.0.0", "v1.1.0"]
+    assert live(host) == V2
+
+
 def test_a_tag_that_somebody_pushed_puts_nothing_into_production(begin: Begin) -> None:
     host = begin("second")
     trap = host.folder / "ran"
