@@ -97,7 +97,7 @@ with zipfile.ZipFile(f"{{os.environ['ARTIFACTS']}}/{{run}}/{{given['--name']}}.z
 
 
 def test_a_strangers_better_model(host: ProjectHost) -> None:
-    """It waits for a person, trains with no right, is judged, and takes over what was judged."""
+    """It waits for a person, trains with no right, is judged, takes over what was judged; goes live."""
     host.home.forks_need_approval = True
     eve = host.fork("eve")
     before = stored(host)
@@ -148,6 +148,15 @@ def test_a_strangers_better_model(host: ProjectHost) -> None:
     assert gate.state == "success", gate.description
     assert [it["body"]["budget"]["spent"] for it in host.ledger()] == [True, False]
     assert stored(host) == before
+
+    host.ask(f"PUT /pulls/{pull.number}/merge", body={})
+    host.settle()
+    assert host.run("promote").conclusion == "success", host.run("promote").log
+    last = host.ledger()[-1]
+    assert (last["kind"], last["body"]["version"]) == ("promotion", "v1.0.0")
+    digest = last["body"]["model"]
+    assert digest == event["body"]["challenger"]["model"]["md5"]
+    assert f"files/md5/{digest[:2]}/{digest[2:]}" in host.files("dvc-storage"), "stored by promote"
 
 
 def trained(host: ProjectHost, pull: PullRequest, left: ready.Evidence) -> None:
