@@ -31,6 +31,7 @@ from champion.judge.ledger import Entry, append, commit_of, current, newest
 from champion.judge.verify import verify
 from champion.workspace import orphan
 from champion.workspace.git import git
+from github import GitHub
 from small_project import PROJECT, SmallProject, branches, clone, server
 
 HOLDOUT = "a" * 64
@@ -576,8 +577,8 @@ def test_a_rewritten_history_is_found_and_not_built_on(
     copy.git(*rewrite.split())
     copy.git("push", "--quiet", "--force")
     recorded.git("fetch", "--quiet")
-    for _ in range(2):  # it is not forgotten
-        assert any("its history was rewritten" in it for it in verify())
+    for online in (True, "amend" not in rewrite):  # it is not forgotten, nor offline
+        assert any("its history was rewritten" in it for it in verify(online))
     before = on_server(Path("../server.git"), "rev-parse", "ledger")
     with pytest.raises(Refusal, match="its history was rewritten"):
         append("monitor", "mine", noted())
@@ -699,7 +700,22 @@ def test_reading_takes_as_many_processes_for_many_events(
         calls.clear()
         assert len(ledger.read(tip).events) == events
         counts.append(len(calls))
-    assert counts[0] == counts[1] <= 3
+    assert counts[0] == counts[1] <= 4
+
+
+def test_a_clone_without_contents_brings_the_events_at_once(
+    recorded: SmallProject, tmp_path: Path
+) -> None:
+    with GitHub(tmp_path / "host") as host:
+        home = host.create("ada/flights")
+        url = host.remote(home, host.token("ada"))
+        recorded.git("push", "--quiet", url, "main", "ledger")
+        copy = clone(url, tmp_path / "copy", "--filter=blob:none", "--branch=main")
+        before = len(host.sent)
+        with contextlib.chdir(copy.path):
+            assert len(ledger.read(newest(online=False)[0]).events) == 4
+    asked = [it for it in host.sent[before:] if it.method == "POST"]
+    assert len(asked) == 1, "and no figure"
 
 
 JUNK = st.recursive(

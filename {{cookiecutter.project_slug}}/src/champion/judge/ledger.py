@@ -36,6 +36,7 @@ PLACES = {  # of a file on the branch, and the most bytes it may have
 }
 FILE = "100644"  # the mode of a file
 LARGEST = 256_000_000  # bytes of all events and sketches
+DAMAGED = f"the branch {BRANCH} is damaged, or no ledger."
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,17 @@ class Entry:
 
 
 def newest(online: bool = True) -> tuple[str | None, str]:
-    """The branch's newest commit, and why it must not be built on; else an empty sentence."""
-    kept = resolve(LOCAL) or resolve(SEEN)
-    there = heads().get(BRANCH) if online and has_remote() else None
-    if not there or there == kept:
+    """The branch's newest commit, and why it must not be built on; else an empty sentence.
+
+    online : ask origin; else what Git has fetched is all
+    """
+    kept, asks = resolve(LOCAL) or resolve(SEEN), online and has_remote()
+    there = heads().get(BRANCH) if asks else resolve(SEEN)
+    if not there or there == kept or (not asks and kept and goes_on(there, kept)):
         return kept, ""  # a branch that vanished from origin is sent again
-    bring()
-    if kept and attempt("merge-base", "--is-ancestor", kept, there).returncode:
+    if asks:
+        bring()
+    if kept and not goes_on(kept, there):
         return there, (
             f"the ledger at origin ({there[:10]}) does not go on from {kept[:10]}, which was seen "
             "here: its history was rewritten. Where that was meant, run `git fetch` and "
@@ -69,6 +74,11 @@ def newest(online: bool = True) -> tuple[str | None, str]:
         )
     git("update-ref", LOCAL, there)
     return there, ""
+
+
+def goes_on(before: str, after: str) -> bool:
+    """Whether a commit is another one, or was made on top of it."""
+    return not attempt("merge-base", "--is-ancestor", before, after).returncode
 
 
 def bring(*options: str) -> None:
@@ -90,21 +100,23 @@ def read(commit: str | None) -> Ledger:
     ------
     Refusal : it is damaged, or is no ledger; names the first file or event.
     """
-    found, total = {}, 0
-    listed = git("ls-tree", "-r", "-z", "--long", "--full-tree", commit) if commit else ""
+    found = {}
+    listed = git("ls-tree", "-r", "-z", "--full-tree", commit) if commit else ""
     for line in filter(None, listed.split("\0")):
         head, _, name = line.partition("\t")
-        mode, _, digest, shown = head.split()
-        size = int(shown) if shown.isdigit() else 0
-        if problem := misplaced(name, mode, size):
-            raise Refusal(f"{problem}: the branch {BRANCH} is damaged, or no ledger.", code=1)
+        mode, _, digest = head.split()
+        if problem := misplaced(name, mode, 0):
+            raise Refusal(f"{problem}: {DAMAGED}", code=1)
         if name.startswith(("events/", "holdouts/")):
             found[name] = digest
-            total += size
-    if total > LARGEST:
-        raise Refusal(f"the ledger holds more than {LARGEST:,} bytes of events.", code=1)
     if commit and found:
-        orphan.prefetch(commit, found)
+        orphan.prefetch(commit, found)  # asking for a size brings the file, one by one
+    sizes = dict(zip(found, orphan.sizes(list(found.values())), strict=True))
+    for name, size in sizes.items():
+        if problem := misplaced(name, FILE, size):
+            raise Refusal(f"{problem}: {DAMAGED}", code=1)
+    if sum(sizes.values()) > LARGEST:
+        raise Refusal(f"the ledger holds more than {LARGEST:,} bytes of events.", code=1)
     texts = dict(zip(found, orphan.contents(list(found.values())), strict=True))
     ledger = Ledger()
     try:

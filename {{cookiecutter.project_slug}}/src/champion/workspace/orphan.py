@@ -61,6 +61,12 @@ def prefetch(commit: str, paths: Collection[str]) -> None:
         )
 
 
+def sizes(objects: Sequence[str]) -> list[int]:
+    """How many bytes Git's objects have, by their hashes; 0 of one that is missing."""
+    lines = git("cat-file", "--batch-check=%(objectsize)", text="\n".join([*objects, ""]))
+    return [int(line) if line.isdigit() else 0 for line in lines.splitlines()] if objects else []
+
+
 def contents(objects: Sequence[str]) -> list[bytes]:
     """Read Git's objects by their hashes, all in one process.
 
