@@ -20,13 +20,15 @@ from champion.workspace.objects import sha256
 JUDGE = ".github/workflows/judge.yml"
 PROMOTE = ".github/workflows/promote.yml"
 DEPLOY = ".github/workflows/deploy.yml"
-LEFT = {JUDGE: "judged", PROMOTE: "verified"}  # the artifact with what each one found
+MONITOR = ".github/workflows/monitor.yml"
+LEFT = {JUDGE: "judged", PROMOTE: "verified", MONITOR: "watched"}  # the artifact of what each found
 SAYS = {
     "verdict": (JUDGE, PROMOTE), "override": (JUDGE,), "promotion": (PROMOTE,), "rollback": (PROMOTE,),
+    "monitor": (MONITOR,),
 }  # fmt: skip
 STARTED_BY = {
     JUDGE: ("workflow_run", "workflow_dispatch"), PROMOTE: ("push", "workflow_dispatch"),
-    DEPLOY: ("workflow_dispatch",),
+    DEPLOY: ("workflow_dispatch",), MONITOR: ("schedule", "workflow_dispatch"),
 }  # fmt: skip
 SEEN = Path(".champion/seen")
 KEPT = timedelta(days=89)  # what a run leaves; GitHub's own setting, less a day
@@ -49,13 +51,16 @@ class Gone(Doubt):
     """There is no such run (any more)."""
 
 
-def confirm(api: Api, event: Event, base: str, verdict: Event | None = None) -> Path:
+def confirm(
+    api: Api, event: Event, base: str, verdict: Event | None = None, tip: str = "HEAD"
+) -> Path:
     """Check an event against its run.
 
     Parameters
     ----------
-    base : the default branch; what is checked out is its tip.
+    base : the default branch.
     verdict : that an override is about.
+    tip : of the default branch; a workflow has it checked out.
 
     Returns
     -------
@@ -65,7 +70,7 @@ def confirm(api: Api, event: Event, base: str, verdict: Event | None = None) -> 
     ------
     Doubt, Expired : it does not say the same.
     """
-    folder = left(api, event, base)
+    folder = left(api, event, base, tip)
     judged = read(folder, VERDICT)
     if event.kind == "verdict":
         if differs(event.kind, judged.get("challenger"), event.body.get("challenger")):
@@ -101,15 +106,29 @@ def differs(kind: str, found: dict[str, Any] | None, claimed: dict[str, Any] | N
     return any(one.get(name) is None or one[name] != other.get(name) for name in SAME[kind])
 
 
-def left(api: Api, event: Event, base: str) -> Path:
+def left(api: Api, event: Event, base: str, tip: str = "HEAD") -> Path:
     """What the run of an event left, as the event says."""
+    for it in claimed(api, event, base, tip):
+        found = str(it.get("digest") or "").removeprefix("sha256:")
+        if fetched(api, it["id"], found):
+            return SEEN / found
+    raise Expired(f"what run {run_id(event)} left has expired")
+
+
+def claimed(api: Api, event: Event, base: str, tip: str = "HEAD") -> list[dict[str, Any]]:
+    """The artifacts that can be what an event says its run left; at least one.
+
+    Raises
+    ------
+    Doubt, Expired : the run is none that says such things, or left nothing of the kind.
+    """
     named = event.body.get("run")
     number = run_id(event)
     if not number or not isinstance(named, dict):
         raise Doubt("it names no run")
     run = run_of(api, event)
     path = path_of(run)
-    if path not in SAYS[event.kind] or not is_ours(run, base):
+    if path not in SAYS[event.kind] or not is_ours(run, base, tip):
         may = " or ".join(Path(it).name for it in SAYS[event.kind])
         raise Doubt(f"run {number} is none of {may} on {base}")
     digest = str(named.get("artifact") or "").removeprefix("sha256:")
@@ -120,14 +139,13 @@ def left(api: Api, event: Event, base: str) -> Path:
     same = [it for it in there if it.get("digest") == f"sha256:{digest}"]
     if there and not same and run["run_attempt"] == named.get("attempt"):
         raise Doubt(f"run {number} left something else")
-    # A later attempt's artifact takes the place of an earlier one's: it says the same, or is doubted.
-    for it in same or there:
-        found = str(it.get("digest") or "").removeprefix("sha256:")
-        if not it["expired"] and fetched(api, it["id"], found):
-            return SEEN / found
     if not there and age(run) < KEPT:  # whoever may write can delete it, and then say anything
         raise Doubt(f"what run {number} left was deleted")
-    raise Expired(f"what run {number} left has expired")
+    # A later attempt's artifact takes the place of an earlier one's: it says the same, or is doubted.
+    found = [it for it in same or there if not it["expired"]]
+    if not found:
+        raise Expired(f"what run {number} left has expired")
+    return found
 
 
 def run_id(event: Event) -> int:
@@ -148,10 +166,10 @@ def path_of(run: dict[str, Any]) -> str:
     return str(run["path"].partition("@")[0])
 
 
-def is_ours(run: dict[str, Any], base: str) -> bool:
+def is_ours(run: dict[str, Any], base: str, tip: str = "HEAD") -> bool:
     """Whether a run's workflow was the default branch's, started by what starts it there."""
     # A tag may be called as the branch is: then the commit tells.
-    merged = not attempt("merge-base", "--is-ancestor", run["head_sha"], "HEAD").returncode
+    merged = not attempt("merge-base", "--is-ancestor", run["head_sha"], tip).returncode
     started = run["event"] in STARTED_BY.get(path_of(run), ())
     return merged and started and run["head_branch"] == base
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from champion import history
 from champion.errors import Refusal
@@ -18,6 +19,23 @@ DONE = {"D": "removes", "M": "changes", "T": "changes"}
 Change = tuple[str, str, str]  # what was done, the file's mode, its path
 
 
+@dataclass
+class Examined:
+    """A ledger, and a sentence for each thing that is wrong with it.
+
+    Parameters
+    ----------
+    tip : its newest commit; None where there is no ledger.
+    ledger : None if it cannot be read.
+    added : the event that each of its commits added.
+    """
+
+    tip: str | None
+    ledger: Ledger | None
+    added: dict[str, int] = field(default_factory=dict)
+    found: list[str] = field(default_factory=list)
+
+
 def verify(online: bool = True) -> list[str]:
     """Check the ledger, its history and the tags of versions that name it.
 
@@ -25,21 +43,27 @@ def verify(online: bool = True) -> list[str]:
     -------
     A sentence for each thing that is wrong.
     """
+    it = examine(online)
+    return [*it.found, *tags(it.ledger or Ledger(), it.added)]
+
+
+def examine(online: bool = True) -> Examined:
+    """Check the ledger and its history."""
     tip, rewritten = newest(online)
     if online:
         deepen()
-    ledger, found = Ledger(), [rewritten] if rewritten else []
+    it = Examined(tip, Ledger(), found=[rewritten] if rewritten else [])
     if not tip:
-        return list(tags(ledger, {}))
+        return it
     try:
-        ledger = read(tip)
+        it.ledger = read(tip)
     except Refusal as refusal:
-        found.append(str(refusal))
+        it.ledger = None
+        it.found.append(str(refusal))
     else:
-        found += [*miscounts(ledger), *pages(tip, ledger)]
-    added: dict[str, int] = {}
-    found += walk(tip, added)
-    return [*found, *tags(ledger, added)]
+        it.found += [*miscounts(it.ledger), *pages(tip, it.ledger)]
+    it.found += walk(tip, it.added)
+    return it
 
 
 def miscounts(ledger: Ledger) -> Iterator[str]:
