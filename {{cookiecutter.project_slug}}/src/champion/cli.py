@@ -32,6 +32,7 @@ VERBS = {
     "new-holdout": ("champion.workspace.new_holdout", "draw another holdout, once this is used up"),
     "history": ("champion.history", "the versions, which one is live, what they were judged by"),
     "rollback": ("champion.workspace.rollback", "put an earlier version into production"),
+    "audit": ("champion.audit.report", "why this model, who let it through, was it tampered with?"),
     "notebook": ("champion.workspace.notebook", "open notebooks/explore.ipynb"),
     "validate": ("champion.stages.validate", "stage: check the data"),
     "split": ("champion.stages.split", "stage: train and holdout"),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from champion import history
 from champion.errors import Refusal
@@ -27,11 +28,13 @@ class Examined:
     ----------
     tip : its newest commit; None where there is no ledger.
     ledger : None if it cannot be read.
+    cut : its past is not in this shallow clone: nothing is known of that, nor of `added`.
     added : the event that each of its commits added.
     """
 
     tip: str | None
     ledger: Ledger | None
+    cut: bool = False
     added: dict[str, int] = field(default_factory=dict)
     found: list[str] = field(default_factory=list)
 
@@ -62,8 +65,16 @@ def examine(online: bool = True) -> Examined:
         it.found.append(str(refusal))
     else:
         it.found += [*miscounts(it.ledger), *pages(tip, it.ledger)]
-    it.found += walk(tip, it.added)
+    it.cut = shallow(tip)
+    it.found += walk(tip, it.added) if not it.cut else []
     return it
+
+
+def shallow(tip: str) -> bool:
+    """Whether the history of a commit ends where this clone does."""
+    ends = Path(git("rev-parse", "--git-path", "shallow"))
+    known = ends.read_text(encoding="utf-8").split() if ends.exists() else []
+    return bool(known) and not {*known}.isdisjoint(git("rev-list", "--max-parents=0", tip).split())
 
 
 def miscounts(ledger: Ledger) -> Iterator[str]:

@@ -109,12 +109,17 @@ def render(file: Look, before: list[Look]) -> str:
         "<footer>An alert is a change that is large enough to matter and that chance does not "
         "explain; rows of one day count for less the more alike they are.</footer>",
     ]  # fmt: skip
+    return document(f"Monitor: {TITLES[state].lower()}", parts, STYLE)
+
+
+def document(title: str, parts: list[str], style: str) -> str:
+    """A page of its own, that loads nothing."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         "style-src 'unsafe-inline'\">"
-        f"<title>Monitor: {TITLES[state].lower()}</title><style>{STYLE}</style></head>\n"
+        f"<title>{title}</title><style>{style}</style></head>\n"
         f"<body><main>\n{chr(10).join(part for part in parts if part)}\n</main></body></html>\n"
     )
 

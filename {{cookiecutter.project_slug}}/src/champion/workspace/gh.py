@@ -75,6 +75,10 @@ class Hub:
             )
         return answer.content
 
+    def token(self) -> str:
+        """What gh is logged in with."""
+        return called([self.program, "auth", "token", "--hostname", self.host]).stdout.strip()
+
 
 def complaint(content: Any) -> str:
     """GitHub's own words on what it refuses, on one line."""

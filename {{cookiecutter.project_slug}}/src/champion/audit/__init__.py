@@ -1,0 +1,1 @@
+"""Why this model, on which data, who let it through, and has anything been tampered with since?"""

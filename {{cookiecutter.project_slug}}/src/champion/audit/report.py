@@ -1,0 +1,178 @@
+"""Verb `audit`: answer from tags, ledger and lock; offline, or with GitHub's word on each event."""
+
+import argparse
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from champion.audit import artifacts, events, page, runs, tags
+from champion.audit.remarks import ARTIFACTS, EVENTS, LEDGER, RUNS, TAGS, Remark
+from champion.audit.trail import steps, trail
+from champion.ci import standing
+from champion.errors import Refusal
+from champion.history import moment, told
+from champion.judge.champion import base
+from champion.judge.events import Ledger
+from champion.judge.verify import Examined, examine
+from champion.markdown import clean
+from champion.workspace import branch, remote
+from champion.workspace.git import default_branch, has_remote
+
+LONGEST = 500  # letters of a line
+KEEP = ("compare the branch ledger with a clone from before, put back what was there, and find out who "
+        "pushed it")  # fmt: skip
+FORMS = ("text", "json", "html")
+OFFLINE = (
+    "Tags, ledger, dvc.lock and files were compared with each other. Whoever can push could write all "
+    "of them: with ONLINE=1 GitHub is asked which run made each event."
+)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--online", action="store_true", help="ask GitHub which run made each event, too")
+    add("--format", choices=FORMS, help="else by the name of OUT; text")
+    add("--out", type=Path, help="write it to this file: audit.html, audit.json, audit.txt")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit code 0 where nothing is wrong, 1 with a finding; what could not be checked is told."""
+    named = args.out.suffix.lstrip(".") if args.out else "text"
+    form = args.format or (named if named in FORMS else "text")
+    file = audit(args.online)
+    shown = {"text": as_text, "json": as_json, "html": page.render}[form](file)
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(shown, encoding="utf-8", newline="\n")
+        print(headline(file))
+    else:
+        print(shown, end="")
+    return 0 if file["sound"] else 1
+
+
+def audit(online: bool = False) -> dict[str, Any]:
+    """Look at everything; the keys of the answer are those of the JSON file.
+
+    Parameters
+    ----------
+    online : bring what origin has, and ask GitHub; else only what is here is looked at.
+
+    Raises
+    ------
+    Refusal : origin cannot be reached, or there is no default branch.
+    """
+    main = default_branch()
+    if online:
+        bring(main)
+    it = examine(online)
+    ledger, here = it.ledger or Ledger(), tags.read()
+    found = [Remark(LEDGER, f"{text.rstrip('.')}: {KEEP}.") for text in it.found]
+    looked: dict[str, int] = {}
+    states: dict[int, str] = {}
+    if why := unknown(it, online, bool(here)):
+        found += [Remark(area, f"{area.capitalize()}: {why}.", checked=False)
+                  for area in ((LEDGER, TAGS) if it.cut else (LEDGER, TAGS, EVENTS, ARTIFACTS))
+                  if area != LEDGER or not it.found]  # fmt: skip
+    else:
+        found += tags.check(ledger, it.added, here)
+    if it.ledger:
+        found += events.check(ledger, base())
+        remarks, looked[ARTIFACTS] = artifacts.check(ledger, online)
+        found += remarks
+    if online:
+        found += tags.at_origin(here)
+        remarks, states = ask(ledger, main)
+        found += remarks
+    looked |= {
+        LEDGER: len(ledger.events), TAGS: len(here), EVENTS: len(standing.promotions(ledger)),
+        RUNS: list(states.values()).count(runs.CONFIRMED),
+    }  # fmt: skip
+    reigns = standing.reigns(ledger)
+    return {
+        "sound": not any(remark.checked for remark in found),
+        "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "online": online,
+        "ledger": it.tip,
+        "live": reigns[-1].body["version"] if reigns else None,
+        "looked": looked,
+        "findings": [asdict(remark) for remark in found if remark.checked],
+        "unchecked": [asdict(remark) for remark in found if not remark.checked],
+        "versions": trail(ledger, it.added),
+        "events": [
+            {"number": event.number, "time": event.time, "kind": event.kind, "by": event.by,
+             "said": told(event), "run": states.get(event.number)}
+            for event in ledger.events
+        ],
+    }  # fmt: skip
+
+
+def bring(main: str) -> None:
+    """Fetch what is looked at; what was moved at origin stays as it is here."""
+    if not has_remote():
+        raise Refusal("there is no origin to ask: run this without --online.")
+    tags.bring(main)
+    if remote.on_branch():
+        branch.fetch()
+
+
+def unknown(it: Examined, online: bool, tagged: bool) -> str:
+    """Why the tags cannot be compared with the ledger; empty if they can."""
+    if it.ledger is None:
+        return "not checked, as the ledger cannot be read"
+    if it.cut:
+        return "not checked, as the ledger's past is not in this clone: run this with ONLINE=1"
+    if not it.tip and tagged and not online and has_remote():
+        return "not checked, as the branch ledger was not fetched: run this with ONLINE=1"
+    return ""
+
+
+def ask(ledger: Ledger, main: str) -> tuple[list[Remark], dict[int, str]]:
+    """Ask GitHub for the runs, if it answers."""
+    try:
+        return runs.check(ledger, runs.connect(), main, base())
+    except Refusal as refusal:
+        text = f"Runs: not checked, as GitHub cannot be asked: {str(refusal).rstrip('.')}."
+        return [Remark(RUNS, text, checked=False)], {}
+
+
+def headline(file: dict[str, Any]) -> str:
+    """The answer in one line."""
+    findings, unchecked = len(file["findings"]), len(file["unchecked"])
+    what = f"{plural(len(file['versions']), 'version')}, {plural(len(file['events']), 'event')}"
+    left = f"; {plural(unchecked, 'thing')} not checked" if unchecked else ""
+    if findings:
+        return f"Not sound: {plural(findings, 'finding')}{left}; {what}"
+    if not file["versions"] and not unchecked:
+        return f"Sound: no model was promoted yet; {what}"
+    return f"Sound{' as far as it was checked' if unchecked else ''}: {what}{left}"
+
+
+def plural(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def as_json(file: dict[str, Any]) -> str:
+    return json.dumps(file, indent=1, ensure_ascii=False) + "\n"
+
+
+def as_text(file: dict[str, Any]) -> str:
+    """For a terminal, what is wrong first."""
+    lines = [headline(file)]
+    for title, key in (("Findings", "findings"), ("Not checked", "unchecked")):
+        said = [clean(it["text"], LONGEST) for it in file[key]]
+        lines += ["", title, *(f"  {line}" for line in said)] if said else []
+    for it in file["versions"]:
+        lines += ["", f"{it['version']}  {reign(it, file['live'])}"]
+        lines += [f"  {step:<11} {clean(text, LONGEST)}" for step, text in steps(it).items()]
+    if not file["online"]:
+        lines += ["", OFFLINE]
+    return "\n".join(lines) + "\n"
+
+
+def reign(it: dict[str, Any], live: str | None) -> str:
+    """When a version was in production."""
+    spans = [f"{moment(one['since'])} to {moment(one['until'])}" if one["until"] else
+             f"since {moment(one['since'])}" for one in it["live"]]  # fmt: skip
+    return f"{'in production, ' if it['version'] == live else ''}{', '.join(spans)}"
