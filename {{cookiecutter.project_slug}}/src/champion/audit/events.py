@@ -43,25 +43,23 @@ def check(ledger: Ledger, base: str) -> Iterator[Remark]:
             yield from override(ledger, event)
 
 
-def promotion(
-    ledger: Ledger, event: Event, made: dict[str, Event], base: str
-) -> Iterator[Remark]:
+def promotion(ledger: Ledger, event: Event, made: dict[str, Event], base: str) -> Iterator[Remark]:
     """A version's event against its verdict and its commit."""
     version, commit = event.body["version"], event.body["commit"]
     if version in made:
         yield remark(event, f"promotes {version}, which event {made[version].number} did")
-    model, data = event.body.get("model"), event.body.get("data")
+    model, data = (str(event.body.get(what) or "") for what in ("model", "data"))
     if not model or not data:
         yield remark(event, f"does not say which model and data {version} is of: promotion does")
     elif why := unproven(ledger, event):
         yield remark(event, f"promotes {version} by event {event.body['verdict']}, and {why}",
                      step="verdict")  # fmt: skip
     if attempt("cat-file", "-e", f"{commit}^{{commit}}").returncode:
-        yield absent(version, f"The commit {commit[:10]} of {version} is not in this clone", "code", base)
+        yield absent(version, f"{commit[:10]} of {version} is not in this clone", base)
         return
     if attempt("merge-base", "--is-ancestor", commit, base).returncode:
-        yield absent(version, f"The commit {commit[:10]} of {version} is not in the history of the "
-                     "default branch", "code", base)  # fmt: skip
+        what = f"{commit[:10]} of {version} is not in the history of the default branch"
+        yield absent(version, what, base)
     try:
         locked = lock_of(commit)
     except Refusal as refusal:
@@ -131,10 +129,10 @@ def remark(event: Event, what: str, step: str = "") -> Remark:
     return Remark(EVENTS, text, str(event.body.get("version", "")), step or steps[event.kind])
 
 
-def absent(version: str, what: str, step: str, base: str) -> Remark:
-    """Something that may only be outside of a shallow clone."""
+def absent(version: str, what: str, base: str) -> Remark:
+    """A commit that is not where it should be, or that only a shallow clone lacks."""
     if shallow(base):
-        return Remark(EVENTS, f"{what}, which has no whole history: run `git fetch --unshallow`.",
-                      version, step, checked=False)  # fmt: skip
-    return Remark(EVENTS, f"{what}: its history was rewritten, or the tag of another one was pushed; "
-                  "compare it with an older clone.", version, step)  # fmt: skip
+        return Remark(EVENTS, f"The commit {what}, which has no whole history: run "
+                      "`git fetch --unshallow`.", version, "code", checked=False)  # fmt: skip
+    return Remark(EVENTS, f"The commit {what}: its history was rewritten, or the tag of another one was "
+                  "pushed; compare it with an older clone.", version, "code")  # fmt: skip

@@ -79,7 +79,7 @@ FOOT = (
 
 def heading(file: File) -> str:
     if count := len(file["findings"]):
-        return f"{count} finding{'s' * (count != 1)}: something was changed that must not be"
+        return f"{count} finding{'s' * (count != 1)}: tags, ledger, lock and files do not agree"
     if not file["versions"]:
         return "No model was promoted yet"
     count = len(file["versions"])
@@ -99,13 +99,15 @@ def tile(file: File, area: str) -> str:
     """An area at a glance."""
     title, what, fine = TILES[area]
     count = file["looked"].get(area, 0)
-    wrong, blind = ([it for it in file[key] if it["area"] == area] for key in ("findings", "unchecked"))
+    wrong, blind = (
+        [it for it in file[key] if it["area"] == area] for key in ("findings", "unchecked")
+    )
     big, small = f"{count:,} {what}{'s' * (count != 1)}", fine
     state = "alert" if wrong else "unknown" if blind else "ok"
     if wrong:
         big, small = f"{len(wrong)} finding{'s' * (len(wrong) != 1)}", f"in {big}"
     elif blind:
-        big, small = "not checked", f"{len(blind)} of them" if area != RUNS else f"{len(blind)}; {big} confirmed"
+        big, small = "not checked", f"{len(blind)} of them"
     elif area == RUNS and not file["online"]:
         state, big, small = "blank", "not asked", NOT_ASKED
     return f'<div class="tile {state}"><span>{title}</span><b>{big}</b><span>{small}</span></div>'
@@ -128,7 +130,7 @@ def table(file: File) -> str:
         word = SHOWN[it["verdict"]["verdict"]]
         overridden = any(one["what"].startswith("overrode") for one in it["approvals"])
         cells = [
-            f"<b>{it['version']}</b>", "<br>".join(spans), f"<code>{short(it['data']['hash'])}</code>",
+            f"<b>{it['version']}</b>", "<br>".join(spans), f"<code>{shown(short(it['data']['hash']))}</code>",
             f"<code>{short(it['commit'])}</code>", f"{word}{', overridden' if overridden else ''}",
             shown(", ".join(names) or NOT_STATED),
             f'<span class="alert">{count} finding{"s" * (count != 1)}</span>' if count else "",
@@ -136,7 +138,8 @@ def table(file: File) -> str:
         rows.append("".join(f"<td>{cell}</td>" for cell in cells))
     heads = "".join(f"<th>{name}</th>" for name in head)
     lines = "".join(f"<tr>{row}</tr>" for row in rows)
-    return rows and f'<h2>Versions</h2><div class="wide"><table><tr>{heads}</tr>{lines}</table></div>' or ""
+    inside = f'<div class="wide"><table><tr>{heads}</tr>{lines}</table></div>'
+    return f"<h2>Versions</h2>\n{inside}" if rows else ""
 
 
 def chain(file: File, it: File) -> str:
@@ -147,7 +150,9 @@ def chain(file: File, it: File) -> str:
                for one in file[key] if (one["version"], one["step"]) == (it["version"], step)]  # fmt: skip
         state = own[0][0] if own else "blank" if text in (NOT_STATED, "none") else "ok"
         said = "".join(f'<p class="{state}">{shown(why)}</p>' for state, why in own)
-        lines.append(f'<li class="{state}"><b>{step.capitalize()}</b><span>{shown(text)}</span>{said}</li>')
+        lines.append(
+            f'<li class="{state}"><b>{step.capitalize()}</b><span>{shown(text)}</span>{said}</li>'
+        )
     live = ' <span class="pill ok">in production</span>' if it["version"] == file["live"] else ""
     return f'<h2>{it["version"]}{live}</h2>\n<ol class="chain">{"".join(lines)}</ol>'
 
@@ -163,10 +168,9 @@ def events(found: list[File]) -> str:
                             for n, cell in enumerate(cells)))  # fmt: skip
     heads = "".join(f"<th>{name}</th>" for name in ("", "when", "what", "", "by", "run"))
     lines = "".join(f"<tr>{row}</tr>" for row in rows)
-    return rows and (
-        f"<details><summary>The ledger: {len(found):,} events</summary>"
-        f'<div class="wide"><table><tr>{heads}</tr>{lines}</table></div></details>'
-    ) or ""
+    inside = f'<div class="wide"><table><tr>{heads}</tr>{lines}</table></div>'
+    summary = f"<summary>The ledger: {len(found):,} events</summary>"
+    return f"<details>{summary}{inside}</details>" if rows else ""
 
 
 def shown(text: object) -> str:

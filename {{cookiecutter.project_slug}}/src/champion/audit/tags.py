@@ -102,7 +102,7 @@ def stages(ledger: Ledger, tags: list[Tag], events: dict[str, Event]) -> Iterato
                          f"made it; {remove(tag.name)}.", version, "rollback")  # fmt: skip
         told.add(event.number)
         last = max(last, event.number)
-    live = ""
+    live: str | None = None
     for number, event in ours.items():
         version, commit = event.body["version"], event.body.get("commit")
         if number not in told and commit != live:

@@ -73,9 +73,8 @@ def number(value: Any) -> int | None:
 def code(commit: str) -> Chain:
     """Who made a commit, as it says itself."""
     said = attempt("show", "--no-patch", "--format=%an%x00%aI%x00%s", commit).stdout.rstrip("\n")
-    author, date, subject = (said.split("\0") + ["", "", ""])[:3]
-    return {"commit": commit, "author": author or None, "date": date or None,
-            "subject": subject or None}  # fmt: skip
+    author, date, subject = said.split("\0") if said else (None, None, None)
+    return {"commit": commit, "author": author, "date": date, "subject": subject}
 
 
 def parameters(commit: str) -> dict[str, Any] | None:
@@ -91,7 +90,9 @@ def flat(held: dict[str, Any], before: str = "") -> dict[str, Any]:
     """{"a.b": 1} of {"a": {"b": 1}}"""
     found: dict[str, Any] = {}
     for key, value in held.items():
-        found |= flat(value, f"{before}{key}.") if isinstance(value, dict) else {f"{before}{key}": value}
+        found |= (
+            flat(value, f"{before}{key}.") if isinstance(value, dict) else {f"{before}{key}": value}
+        )
     return found
 
 
@@ -100,7 +101,9 @@ def approvals(ledger: Ledger, event: Event, verdict: Event) -> list[Chain]:
     found = []
     asked = verdict.body.get("asked")
     if isinstance(asked, dict):
-        found.append(approval("asked for the policy maintain", verdict, asked.get("by"), asked.get("reason")))
+        found.append(
+            approval("asked for the policy maintain", verdict, asked.get("by"), asked.get("reason"))
+        )
     elif verdict.by:
         found.append(approval("asked the judge", verdict, verdict.by))
     for it in ledger.events[: event.number]:
@@ -135,7 +138,11 @@ def live(ledger: Ledger, version: str) -> list[Chain]:
 def run(event: Event) -> Chain | None:
     """The run that an event names."""
     named = event.body.get("run")
-    return {key: named.get(key) for key in ("id", "attempt", "url")} if isinstance(named, dict) else None
+    return (
+        {key: named.get(key) for key in ("id", "attempt", "url")}
+        if isinstance(named, dict)
+        else None
+    )
 
 
 def steps(it: Chain) -> dict[str, str]:
