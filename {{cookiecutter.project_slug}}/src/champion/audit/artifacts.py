@@ -6,6 +6,8 @@ make another file for.
 
 import json
 import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from champion.audit.events import lock_of, pointed
@@ -15,6 +17,7 @@ from champion.ci import standing
 from champion.ci.lock import HASH
 from champion.errors import Refusal
 from champion.judge.events import Event, Ledger
+from champion.judge.wording import listed
 from champion.workspace import branch, environment, orphan, remote
 from champion.workspace.git import resolve
 from champion.workspace.objects import CACHE, md5, sha256
@@ -34,11 +37,28 @@ with Repo() as repo:
             target.parent.mkdir(parents=True, exist_ok=True)
             there.fs.get_file(path, str(target))
 """
-Wanted = dict[str, tuple[str, str, str]]  # by hash: what it is, the step that names it, its sha256
+BATCH = 50  # files that are copied before they are looked at
+
+
+@dataclass
+class Stored:
+    """An object that versions are made of.
+
+    Parameters
+    ----------
+    what, step : what it is, and the step that names it.
+    versions : whose it is, the newest first.
+    digests : its sha256, as verdicts have it.
+    """
+
+    what: str
+    step: str
+    versions: list[str] = field(default_factory=list)
+    digests: set[str] = field(default_factory=set)
 
 
 def check(ledger: Ledger, online: bool) -> tuple[list[Remark], int]:
-    """Compare what is stored of every version with its hashes, the newest version first.
+    """Compare what is stored of every version with its hashes.
 
     Parameters
     ----------
@@ -46,58 +66,77 @@ def check(ledger: Ledger, online: bool) -> tuple[list[Remark], int]:
 
     Returns
     -------
-    The remarks, and how many files of the remote were looked at.
+    The remarks, and how many files there are to look at.
     """
-    found: list[Remark] = []
-    seen: set[str] = set()
+    known: dict[str, Stored] = {}
     for event in reversed(standing.promotions(ledger)):
-        wanted = recorded(ledger, event)
-        while wanted := {name: it for name, it in wanted.items() if name not in seen}:
-            seen |= set(wanted)
-            remarks, wanted = look(event.body["version"], wanted, online)
-            found += remarks
-    return found, len(seen) if all(it.checked for it in found) else 0
+        for name, what, step, digest in recorded(ledger, event):
+            add(known, name, Stored(what, step, [event.body["version"]], {digest} - {""}))
+    found, inside = look(known, online)
+    more, _ = look({name: it for name, it in inside.items() if name not in known}, online)
+    return [*found, *more], len(known | inside)
 
 
-def recorded(ledger: Ledger, event: Event) -> Wanted:
-    """The objects of a version."""
+def recorded(ledger: Ledger, event: Event) -> Iterator[tuple[str, str, str, str]]:
+    """The objects of a version: hash, what it is, the step that names it, its sha256 if known."""
     judged = Judged.of(ledger.events[event.body["verdict"] - 1])
-    commit = event.body["commit"]
-    named: Wanted = {}
-    if data := pointed(commit):
-        named[data] = ("The data", "data", "")
+    if data := pointed(event.body["commit"]):
+        yield data, "The data", "data", ""
     try:
-        locked = lock_of(commit)
+        locked = lock_of(event.body["commit"])
     except Refusal:
-        return named  # what is wrong with it is told of the event
-    named[locked.predictions] = ("The predictions", "verdict", judged.predictions_sha256)
-    named[locked.model] = ("The model", "verdict", judged.model_sha256)
-    return named
+        return  # what is wrong with it is told of the event
+    yield locked.predictions, "The predictions", "verdict", judged.predictions_sha256
+    yield locked.model, "The model", "verdict", judged.model_sha256
 
 
-def look(version: str, wanted: Wanted, online: bool) -> tuple[list[Remark], Wanted]:
-    """Look at objects of a version; return remarks, and the files of those that are folders."""
+def look(wanted: dict[str, Stored], online: bool) -> tuple[list[Remark], dict[str, Stored]]:
+    """Look at objects; return remarks, and the files of those that are folders."""
     found: list[Remark] = []
-    inside: Wanted = {}
+    inside: dict[str, Stored] = {}
+    unseen: dict[str, Stored] = {}
+    why = ""
     orphan.SCRATCH.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=orphan.SCRATCH) as scratch:
-        there, why = copies(list(wanted), Path(scratch), online)
-        places = {"the remote": there or Path(scratch, "nothing"), "the cache": CACHE}
-        for name, (what, step, digest) in wanted.items():
-            for place, folder in places.items():
-                path = folder / name[:2] / name[2:]
-                if place == "the remote" and not there:
-                    text = f"{what} of {version}, {name[:10]}, in the remote: {why}."
-                    found.append(Remark(ARTIFACTS, text, version, step, checked=False))
-                elif problem := wrong(path, name, digest, place):
-                    text = f"{what} of {version} in {place}, {name[:10]}, {problem}."
-                    found.append(Remark(ARTIFACTS, text, version, step))
-                if name.endswith(".dir") and path.exists():
-                    inside |= dict.fromkeys(files(path), ("A file of the data", "data", ""))
+    for start in range(0, len(wanted), BATCH):
+        names = list(wanted)[start : start + BATCH]
+        with tempfile.TemporaryDirectory(dir=orphan.SCRATCH) as scratch:
+            there, why = copies(names, Path(scratch), online)
+            for name in names:
+                it = wanted[name]
+                found += compare(name, it, there)
+                if not there:
+                    add(unseen, it.what, it)
+                for folder in filter(None, (there, CACHE)):
+                    for file in (
+                        files(folder / name[:2] / name[2:]) if name.endswith(".dir") else []
+                    ):
+                        add(inside, file, Stored("A file of the data", it.step, it.versions))
+    for what, it in unseen.items():
+        text = f"{what} of {listed(it.versions)} in the remote: not checked, {why}."
+        found.append(Remark(ARTIFACTS, text, (*it.versions,), it.step, checked=False))
     return found, inside
 
 
-def wrong(path: Path, name: str, digest: str, place: str) -> str:
+def add(known: dict[str, Stored], name: str, it: Stored) -> None:
+    """Remember an object that another version, too, may be made of."""
+    kept = known.setdefault(name, Stored(it.what, it.step))
+    kept.versions += [version for version in it.versions if version not in kept.versions]
+    kept.digests |= it.digests
+
+
+def compare(name: str, it: Stored, there: Path | None) -> Iterator[Remark]:
+    """Compare the copies of an object with its hashes.
+
+    there : a folder with the remote's copy; None where the remote cannot be looked into
+    """
+    for place, folder in (("the remote", there), ("the cache", CACHE)):
+        path = folder / name[:2] / name[2:] if folder else None
+        if path and (problem := wrong(path, name, it.digests, place)):
+            text = f"{it.what} of {listed(it.versions)} in {place}, {name[:10]}, {problem}."
+            yield Remark(ARTIFACTS, text, (*it.versions,), it.step)
+
+
+def wrong(path: Path, name: str, digests: set[str], place: str) -> str:
     """What is wrong with an object, and what to do; empty if nothing is, or the cache lacks it."""
     cure = "`dvc push` where a cache still has it, or take it from the release"
     if place == "the cache":
@@ -106,16 +145,16 @@ def wrong(path: Path, name: str, digest: str, place: str) -> str:
         return f"is missing: {cure}" if place != "the cache" else ""
     if md5(path) != name.removesuffix(".dir"):
         return f"is not what its md5 says, it was changed: {cure}"
-    if digest and sha256(path) != digest:
+    if digests - {sha256(path)}:
         return f"has another sha256 than the verdict records, it was replaced: {cure}"
     return ""
 
 
 def files(path: Path) -> list[str]:
-    """The files of a folder's object; nothing where it is damaged, which its md5 tells."""
+    """The files of a folder's object; nothing where it is missing or damaged, which is told."""
     try:
         listed = [str(item["md5"]) for item in json.loads(path.read_text(encoding="utf-8"))]
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return []
     return [it for it in listed if HASH.fullmatch(it) and not it.endswith(".dir")]
 

@@ -126,13 +126,13 @@ def pointed(commit: str) -> str | None:
 def remark(event: Event, what: str, step: str = "") -> Remark:
     steps = {"promotion": "promotion", "rollback": "rollback", "override": "approvals"}
     text = f"Event {event.number} of the ledger ({event.kind}) {what}: {CURE}."
-    return Remark(EVENTS, text, str(event.body.get("version", "")), step or steps[event.kind])
+    return Remark(EVENTS, text, (str(event.body.get("version", "")),), step or steps[event.kind])
 
 
 def absent(version: str, what: str, base: str) -> Remark:
     """A commit that is not where it should be, or that only a shallow clone lacks."""
     if shallow(base):
         return Remark(EVENTS, f"The commit {what}, which has no whole history: run "
-                      "`git fetch --unshallow`.", version, "code", checked=False)  # fmt: skip
+                      "`git fetch --unshallow`.", (version,), "code", checked=False)  # fmt: skip
     return Remark(EVENTS, f"The commit {what}: its history was rewritten, or the tag of another one was "
-                  "pushed; compare it with an older clone.", version, "code")  # fmt: skip
+                  "pushed; compare it with an older clone.", (version,), "code")  # fmt: skip

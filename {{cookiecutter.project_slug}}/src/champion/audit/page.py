@@ -126,7 +126,7 @@ def table(file: File) -> str:
         spans = [f"{moment(one['since'])} \N{EN DASH} {moment(one['until']) if one['until'] else 'now'}"
                  for one in it["live"]]  # fmt: skip
         names = dict.fromkeys(str(one["by"]) for one in it["approvals"] if one["by"])
-        count = sum(one["version"] == it["version"] for one in file["findings"])
+        count = sum(it["version"] in one["versions"] for one in file["findings"])
         word = SHOWN[it["verdict"]["verdict"]]
         overridden = any(one["what"].startswith("overrode") for one in it["approvals"])
         cells = [
@@ -147,7 +147,7 @@ def chain(file: File, it: File) -> str:
     lines = []
     for step, text in steps(it).items():
         own = [(state, one["text"]) for key, state in (("findings", "alert"), ("unchecked", "unknown"))
-               for one in file[key] if (one["version"], one["step"]) == (it["version"], step)]  # fmt: skip
+               for one in file[key] if it["version"] in one["versions"] and one["step"] == step]  # fmt: skip
         state = own[0][0] if own else "blank" if text in (NOT_STATED, "none") else "ok"
         said = "".join(f'<p class="{state}">{shown(why)}</p>' for state, why in own)
         lines.append(

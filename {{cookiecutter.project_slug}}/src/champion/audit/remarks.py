@@ -13,12 +13,12 @@ class Remark:
     Parameters
     ----------
     area : one of AREAS.
-    version, step : of whose chain, and which of STEPS; empty where it is of none.
+    versions, step : in whose chains, and at which of STEPS; empty where it is in none.
     checked : False: nothing is known to be wrong, as this could not be looked at.
     """
 
     area: str
     text: str
-    version: str = ""
+    versions: tuple[str, ...] = ()
     step: str = ""
     checked: bool = True

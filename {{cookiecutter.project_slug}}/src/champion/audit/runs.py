@@ -62,15 +62,18 @@ def check(ledger: Ledger, api: Api, base: str, tip: str) -> tuple[list[Remark], 
     found, states = [], {}
     for event in ledger.events:
         states[event.number], why = asked(ledger, event, api, base, tip)
-        version, what = str(event.body.get("version", "")), f"Event {event.number} of the ledger"
+        versions, what = (
+            (str(event.body.get("version", "")),),
+            f"Event {event.number} of the ledger",
+        )
         step = event.kind if event.kind in ("promotion", "rollback") else ""
         if states[event.number] == EXPIRED:
             text = f"{what} ({event.kind}): {why}, so that the run cannot say it again."
-            found.append(Remark(RUNS, text, version, step, checked=False))
+            found.append(Remark(RUNS, text, versions, step, checked=False))
         elif states[event.number] == DOUBTED:
             text = (f"{what} ({event.kind}) is not what a workflow of {base} said: {why}; do not act "
                     "on it, and find out who wrote it.")  # fmt: skip
-            found.append(Remark(RUNS, text, version, step))
+            found.append(Remark(RUNS, text, versions, step))
     return found, states
 
 

@@ -60,26 +60,25 @@ def versions(
     """The tags `model@v1.2.3`."""
     made = {f"model@{it.body['version']}": it for it in promotions(ledger)}
     for name, event in made.items():
-        version, commit = event.body["version"], event.body["commit"]
-        back = (
-            f"git tag -f -a {name} {commit[:10]} -m 'ledger: {commits.get(event.number, '')}' && "
-            f"git push -f origin {name}"
+        commit = event.body["commit"][:10]
+        said = f"event {event.number} of the ledger promotes {commit} as that"
+        anew = (
+            f"where that is true, `git tag -f -a {name} {commit} -m 'ledger: "
+            f"{commits.get(event.number, '')}' && git push -f origin {name}` puts it right"
         )
-        said = f"event {event.number} of the ledger promotes {commit[:10]} as that"
+        what = ""
         if name not in tags:
-            yield Remark(TAGS, f"The tag {name} is missing, and {said}: it was deleted, or the "
-                         f"promotion did not end; `{back}` makes it anew.", version, "promotion")  # fmt: skip
-        elif tags[name].commit != commit:
-            yield Remark(TAGS, f"The tag {name} was moved: it names {tags[name].commit[:10]}, and "
-                         f"{said}; `{back}` puts it back.", version, "promotion")  # fmt: skip
+            what = f"is missing, and {said}: it was deleted, or the promotion did not end"
+        elif tags[name].commit != event.body["commit"]:
+            what = f"was moved: it names {tags[name].commit[:10]}, and {said}"
         elif events.get(tags[name].ledger) != event:
-            yield Remark(TAGS, f"The tag {name} does not name the ledger's commit of event "
-                         f"{event.number}, as promotion writes it: find out who made it; `{back}` "
-                         "puts it back.", version, "promotion")  # fmt: skip
+            what = f"does not name the ledger's commit of event {event.number}, and {said}"
+        if what:
+            yield Remark(TAGS, f"The tag {name} {what}; {anew}.", versions_of(event), "promotion")
     for name in tags:
         if VERSION.fullmatch(name) and name not in made:
-            yield Remark(TAGS, f"The tag {name} is of no promotion in the ledger: somebody made it; "
-                         f"{remove(name)}.")  # fmt: skip
+            what = "is of no promotion in the ledger: somebody made it"
+            yield Remark(TAGS, f"The tag {name} {what}; {remove(name)}.")
 
 
 def stages(ledger: Ledger, tags: list[Tag], events: dict[str, Event]) -> Iterator[Remark]:
@@ -89,30 +88,34 @@ def stages(ledger: Ledger, tags: list[Tag], events: dict[str, Event]) -> Iterato
                 if (known := STAGE.fullmatch(tag.name))]  # fmt: skip
     for _, leaves, tag in sorted(numbered, key=lambda it: it[:2]):
         event = events.get(tag.ledger)
-        right = event and ours.get(event.number) and event.body.get("commit") == tag.commit
+        right = event and event.number in ours and event.body.get("commit") == tag.commit
         if not event or not right or leaves:
-            yield Remark(TAGS, f"The tag {tag.name} says that {tag.commit[:10]} "
-                         f"{'left' if leaves else 'went into'} production, and no event of the ledger "
-                         f"says so: somebody made it; {remove(tag.name)}.")  # fmt: skip
+            went = "left" if leaves else "went into"
+            what = f"says that {tag.commit[:10]} {went} production, and no event of the ledger does"
+            yield Remark(TAGS, f"The tag {tag.name} {what}: somebody made it; {remove(tag.name)}.")
             continue
         if event.number < last:
-            version = event.body["version"]
-            yield Remark(TAGS, f"The tag {tag.name} puts {version} back by the old event "
-                         f"{event.number}, after event {last}, and no rollback is recorded: somebody "
-                         f"made it; {remove(tag.name)}.", version, "rollback")  # fmt: skip
+            what = (f"puts {event.body['version']} back by the old event {event.number}, after event "
+                    f"{last}, and no rollback is recorded: somebody made it")  # fmt: skip
+            text = f"The tag {tag.name} {what}; {remove(tag.name)}."
+            yield Remark(TAGS, text, versions_of(event), "rollback")
         told.add(event.number)
         last = max(last, event.number)
     live: str | None = None
     for number, event in ours.items():
         version, commit = event.body["version"], event.body.get("commit")
         if number not in told and commit != live:
-            newest = number == max(ours)
-            cure = f"run promote with version {version}" if newest else (
-                "look for it in an older clone, and push it again")  # fmt: skip
-            yield Remark(TAGS, f"No tag model#production#… says that {version} went live by event "
-                         f"{number} of the ledger: it was deleted, or the promotion did not end; "
-                         f"{cure}.", version, "promotion" if event.kind == "promotion" else "rollback")  # fmt: skip
+            cure = "look for it in an older clone, and push it again"
+            if number == max(ours):
+                cure = f"run promote with version {version}"
+            text = (f"No tag model#production#… says that {version} went live by event {number} of the "
+                    f"ledger: it was deleted, or the promotion did not end; {cure}.")  # fmt: skip
+            yield Remark(TAGS, text, versions_of(event), event.kind)
         live = commit
+
+
+def versions_of(event: Event) -> tuple[str, ...]:
+    return (str(event.body["version"]),)
 
 
 def remove(name: str) -> str:
