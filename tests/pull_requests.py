@@ -127,6 +127,12 @@ class Person(BakedProject):
         """Push the current branch as people do: what it needs at the remote goes first."""
         self.git("push", "--quiet", "origin", "HEAD")
 
+    def audit(self) -> list[str]:
+        """The lines of an audit that asks the host for every run."""
+        token, api = self.host.token(self.login).secret, self.host.github.api
+        names = {"GITHUB_API_URL": api, "GITHUB_REPOSITORY": NAME, "GITHUB_TOKEN": token}
+        return self.champion("audit", "--online", check=False, **names).stdout.splitlines()
+
     def open(self, branch: str, draft: bool = False, base: str = "main") -> PullRequest:
         """Commit everything on a new branch, push it and ask to merge it."""
         self.git("switch", "--quiet", "--create", branch)

@@ -17,7 +17,7 @@ import pytest
 from champion import cli
 from champion.audit import artifacts
 from champion.audit.remarks import AREAS, STEPS
-from champion.audit.report import audit
+from champion.audit.report import as_text, audit
 from champion.ci.confirm import JUDGE, MONITOR, PROMOTE
 from champion.errors import Refusal
 from champion.judge.events import Event
@@ -26,7 +26,7 @@ from champion.workspace import orphan
 from champion.workspace.git import git
 from github import GitHub, Repository
 from github import runs as host_runs
-from github.state import Run, now
+from github.state import PullRequest, Review, Run, now
 from small_project import PROJECT, SmallProject, clone, server
 from test_ledger import commit as on_ledger
 from test_ledger import judged, like
@@ -513,6 +513,13 @@ def test_what_a_clone_lacks_is_not_checked_and_not_doubted(
     assert {it["area"] for it in file["unchecked"]} == areas
 
 
+def test_a_page_that_an_older_engine_wrote_is_told_and_no_finding(project: SmallProject) -> None:
+    on_ledger(("events/000008.json", like(7, number=8, key="8")))
+    file = audit()
+    assert file["sound"], findings(file)
+    assert unchecked(file) == {("ledger", "the next event writes it anew.")}
+
+
 def test_what_hangs_on_a_damaged_ledger_is_not_checked(project: SmallProject) -> None:
     on_ledger(("events/000007.json", b"{"))
     file = audit()
@@ -648,6 +655,26 @@ def test_what_no_run_said_is_found(
     assert not file["unchecked"]
 
 
+def test_who_approved_and_merged_is_asked(hosted: Hosted) -> None:
+    """Who took an approval back does not count, nor does another branch's pull request."""
+    people = {login: hosted.host.user(login) for login in ("bob", "carl", "dora")}
+    for number, base in ((7, "main"), (8, "try")):
+        said = [Review(id=n, author=people[login], state=state, body="", commit=BOOSTED.commit)
+                for n, (login, state) in enumerate((("carl", "APPROVED"), ("dora", "APPROVED"),
+                                                    ("dora", "CHANGES_REQUESTED")))]  # fmt: skip
+        hosted.home.issues[number] = PullRequest(
+            id=number, number=number, title="Boosted", body=None, author=people["bob"], reviews=said,
+            head_repository=hosted.home, head_branch="boosted", head_sha=BOOSTED.commit,
+            base_branch=base, base_sha=LINEAR.commit, merge_commit_sha=BOOSTED.commit,
+            merged_at=now(), merged_by=people["bob"],
+        )  # fmt: skip
+    told = as_text(audit(online=True))
+    assert (
+        "approvals   ada overrode the judge (event 4), “the café asked”; carl approved pull request "
+        "#7 (GitHub says); bob merged pull request #7 (GitHub says)\n"
+    ) in told
+
+
 def test_what_has_expired_is_not_checked_and_not_doubted(hosted: Hosted) -> None:
     expire(hosted, 902)
     expire(hosted, 903)
@@ -665,5 +692,8 @@ def test_a_github_that_does_not_answer_confirms_nothing(
     hosted.host.faults.fail("GET .*/actions/", 403, times=50)
     file = audit(online=True)
     assert file["sound"]
-    assert [it["area"] for it in file["unchecked"]] == ["runs"]
+    (left,) = file["unchecked"]
+    assert left["text"].startswith(
+        "Events 1 to 7 of the ledger: their runs are not checked, as GitHub"
+    )
     assert file["looked"]["runs"] == 0

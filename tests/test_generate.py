@@ -322,6 +322,8 @@ def test_make_passes_its_arguments_on(bake: Bake, tmp_path: Path) -> None:
     assert spoken(project, tmp_path, "protect") == ["-m", "champion", "protect"]
     protect = spoken(project, tmp_path, "protect", "TEAM=1", "QUEUE=1")
     assert protect == ["-m", "champion", "protect", "--team", "--queue"]
+    audit = spoken(project, tmp_path, "audit", "ONLINE=1", "OUT=a b.html")
+    assert audit == ["-m", "champion", "audit", "--online", "--out", "a b.html"]
     adopt = spoken(project, tmp_path, "adopt", "PR=7", "CONFIRM=yes")
     assert adopt == ["-m", "champion", "adopt", "7", "--confirm", "yes"]
 

@@ -169,7 +169,8 @@ def test_drift_ends_as_a_new_champion(host: ProjectHost, chat: tuple[str, list[s
     host.actions.secrets["MONITOR_WEBHOOK"] = address
     host.home.actions_may_open_pulls = True
     log(host, often=True)
-    bring(newest(host))
+    ada = newest(host)
+    bring(ada)
     look(host, "POST .*/git-receive-pack", "POST .*/pulls$")
     assert conclusions(host)[-1] == "success", host.run("monitor").log
     assert set(conclusions(host)[:-1]) == {"failure"}
@@ -207,6 +208,7 @@ def test_drift_ends_as_a_new_champion(host: ProjectHost, chat: tuple[str, list[s
         "ada/members: Monitor: visits has moved",
         "ada/members: It is over: no alert any more",
     ]
+    assert ada.audit()[0] == "Sound: 2 versions, 6 events"
 
 
 def test_two_at_once_where_workflows_may_not_open_pull_requests(host: ProjectHost) -> None:

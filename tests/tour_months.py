@@ -59,6 +59,16 @@ def months(host: Host, project: Path, pages: Path) -> None:
     look(host, 6)
     expect(not alarms(host, "open"), "the alert is closed")
     time_line(host, pages)
+    say("   Who let which model through, and was anything tampered with?")
+    call("git", "fetch", "--quiet", folder=project)
+    page = pages / "audit.html"
+    said = output(
+        "make", "audit", f"OUT={page}", folder=project, passes=lambda code: code in (0, 1)
+    )
+    expect(
+        said.splitlines()[-1].startswith("Sound: "),
+        f"the audit: {page.relative_to(pages.parent.parent)}",
+    )
 
 
 def edit(project: Path, old: str, new: str) -> None:

@@ -138,7 +138,7 @@ def compare(name: str, it: Stored, there: Path | None) -> Iterator[Remark]:
 
 def wrong(path: Path, name: str, digests: set[str], place: str) -> str:
     """What is wrong with an object, and what to do; empty if nothing is, or the cache lacks it."""
-    cure = "`dvc push` where a cache still has it, or take it from the release"
+    cure = "put the right one back, which a cache or the release still has"
     if place == "the cache":
         cure = f"remove {path.as_posix()}, then `dvc pull`"
     if not path.exists():

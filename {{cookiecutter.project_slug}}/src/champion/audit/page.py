@@ -1,5 +1,6 @@
 """The audit's page: sound or not, what is wrong, the chain of each version. One file, no script."""
 
+import re
 from html import escape
 from typing import Any
 
@@ -16,7 +17,7 @@ MOST_EVENTS = 500
 TILES = {  # of an area: its name, what was counted, and what is so where nothing is wrong
     LEDGER: ("Ledger", "event", "none changed, missing or reordered"),
     TAGS: ("Tags", "tag", "all as the ledger says"),
-    EVENTS: ("Promotions", "promotion", "each of what was judged and let through"),
+    EVENTS: ("Promotions", "version", "each of what was judged and let through"),
     ARTIFACTS: ("Files", "file", "with the recorded hashes"),
     RUNS: ("Runs", "event", "made by the default branch's workflows"),
 }
@@ -174,5 +175,5 @@ def events(found: list[File]) -> str:
 
 
 def shown(text: object) -> str:
-    """A stranger's words."""
-    return escape(clean(text, LONGEST))
+    """A stranger's words; `so` is code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(clean(text, LONGEST)))

@@ -1,6 +1,7 @@
 """Verb `audit`: answer from tags, ledger and lock; offline, or with GitHub's word on each event."""
 
 import argparse
+import contextlib
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from typing import Any
 
 from champion.audit import artifacts, events, page, runs, tags
 from champion.audit.remarks import ARTIFACTS, EVENTS, LEDGER, RUNS, TAGS, Remark
-from champion.audit.trail import steps, trail
+from champion.audit.trail import Chain, steps, trail
 from champion.ci import standing
 from champion.errors import Refusal
 from champion.history import moment, told
@@ -69,6 +70,7 @@ def audit(online: bool = False) -> dict[str, Any]:
     it = examine(online)
     ledger, here = it.ledger or Ledger(), tags.read()
     found = [Remark(LEDGER, f"{text.rstrip('.')}: {KEEP}.") for text in it.found]
+    found += [Remark(LEDGER, f"The ledger's {text}", checked=False) for text in it.stale]
     looked: dict[str, int] = {}
     states: dict[int, str] = {}
     if why := unknown(it, online, bool(here)):
@@ -81,9 +83,10 @@ def audit(online: bool = False) -> dict[str, Any]:
         found += events.check(ledger, base())
         remarks, looked[ARTIFACTS] = artifacts.check(ledger, online)
         found += remarks
+    versions = trail(ledger, it.added)
     if online:
         found += tags.at_origin(here)
-        remarks, states = ask(ledger, main)
+        remarks, states = ask(ledger, main, versions)
         found += remarks
     looked |= {
         LEDGER: len(ledger.events), TAGS: len(here), EVENTS: len(standing.promotions(ledger)),
@@ -99,7 +102,7 @@ def audit(online: bool = False) -> dict[str, Any]:
         "looked": looked,
         "findings": [asdict(remark) for remark in found if remark.checked],
         "unchecked": [asdict(remark) for remark in found if not remark.checked],
-        "versions": trail(ledger, it.added),
+        "versions": versions,
         "events": [
             {"number": event.number, "time": event.time, "kind": event.kind, "by": event.by,
              "said": told(event), "run": states.get(event.number)}
@@ -128,13 +131,17 @@ def unknown(it: Examined, online: bool, tagged: bool) -> str:
     return ""
 
 
-def ask(ledger: Ledger, main: str) -> tuple[list[Remark], dict[int, str]]:
-    """Ask GitHub for the runs, if it answers."""
+def ask(ledger: Ledger, main: str, versions: list[Chain]) -> tuple[list[Remark], dict[int, str]]:
+    """Ask GitHub, if it answers, for the runs, and for who approved and merged each version."""
     try:
-        return runs.check(ledger, runs.connect(), main, base())
+        api = runs.connect()
     except Refusal as refusal:
-        text = f"Runs: not checked, as GitHub cannot be asked: {str(refusal).rstrip('.')}."
+        text = f"Runs: not checked, as {str(refusal).rstrip('.')}."
         return [Remark(RUNS, text, checked=False)], {}
+    for it in versions:
+        with contextlib.suppress(Refusal):  # GitHub knows no such commit, or does not answer
+            it["approvals"] += runs.people(api, it["commit"], main)
+    return runs.check(ledger, api, main, base())
 
 
 def headline(file: dict[str, Any]) -> str:

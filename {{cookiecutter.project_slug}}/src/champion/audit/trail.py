@@ -114,8 +114,10 @@ def approvals(ledger: Ledger, event: Event, verdict: Event) -> list[Chain]:
     return found
 
 
-def approval(what: str, event: Event, by: Any, reason: Any = None) -> Chain:
-    return {"what": what, "event": event.number, "time": event.time, "by": by, "reason": reason}
+def approval(what: str, event: Event | None, by: Any, reason: Any = None) -> Chain:
+    """What somebody did; without an event it is GitHub that says so."""
+    place = {"event": event.number, "time": event.time} if event else {"event": None, "time": None}
+    return {"what": what, **place, "by": by, "reason": reason}
 
 
 def live(ledger: Ledger, version: str) -> list[Chain]:
@@ -190,7 +192,8 @@ def of_run(it: Chain | None) -> str:
 
 def of_approval(it: Chain) -> str:
     because = f", “{it['reason']}”" if it["reason"] else ""
-    return f"{it['by'] or NOT_STATED} {it['what']} (event {it['event']}){because}"
+    place = f"event {it['event']}" if it["event"] else "GitHub says"
+    return f"{it['by'] or NOT_STATED} {it['what']} ({place}){because}"
 
 
 def of_rollback(reigns: list[Chain]) -> list[str]:

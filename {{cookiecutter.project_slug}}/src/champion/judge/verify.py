@@ -30,6 +30,7 @@ class Examined:
     ledger : None if it cannot be read.
     cut : its past is not in this shallow clone: nothing is known of that, nor of `added`.
     added : the event that each of its commits added.
+    stale : of its page, which an older engine may have written.
     """
 
     tip: str | None
@@ -37,6 +38,7 @@ class Examined:
     cut: bool = False
     added: dict[str, int] = field(default_factory=dict)
     found: list[str] = field(default_factory=list)
+    stale: list[str] = field(default_factory=list)
 
 
 def verify(online: bool = True) -> list[str]:
@@ -47,7 +49,7 @@ def verify(online: bool = True) -> list[str]:
     A sentence for each thing that is wrong.
     """
     it = examine(online)
-    return [*it.found, *tags(it.ledger or Ledger(), it.added)]
+    return [*it.found, *it.stale, *tags(it.ledger or Ledger(), it.added)]
 
 
 def examine(online: bool = True) -> Examined:
@@ -64,7 +66,8 @@ def examine(online: bool = True) -> Examined:
         it.ledger = None
         it.found.append(str(refusal))
     else:
-        it.found += [*miscounts(it.ledger), *pages(tip, it.ledger)]
+        it.found += miscounts(it.ledger)
+        it.stale += pages(tip, it.ledger)
     it.cut = shallow(tip)
     it.found += walk(tip, it.added) if not it.cut else []
     return it
