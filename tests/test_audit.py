@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,14 +16,14 @@ from typing import Any
 import pytest
 
 from champion import cli
-from champion.audit import artifacts
+from champion.audit import artifacts, runs
 from champion.audit.remarks import AREAS, STEPS
 from champion.audit.report import as_text, audit
 from champion.ci.confirm import JUDGE, MONITOR, PROMOTE
 from champion.errors import Refusal
 from champion.judge.events import Event
 from champion.judge.ledger import Entry, append, commit_of, current
-from champion.workspace import orphan
+from champion.workspace import gh, orphan
 from champion.workspace.git import git
 from github import GitHub, Repository
 from github import runs as host_runs
@@ -492,7 +493,7 @@ def test_another_remote_is_looked_into(
 @pytest.mark.parametrize(
     ("options", "areas"),
     [
-        (("--single-branch",), {"ledger", "tags", "events", "artifacts"}),
+        (("--single-branch",), {"ledger", "tags"}),
         (("--depth", "1", "--no-single-branch"), {"ledger", "tags", "events"}),
     ],
     ids=["single branch", "shallow"],
@@ -673,6 +674,32 @@ def test_who_approved_and_merged_is_asked(hosted: Hosted) -> None:
         "approvals   ada overrode the judge (event 4), “the café asked”; carl approved pull request "
         "#7 (GitHub says); bob merged pull request #7 (GitHub says)\n"
     ) in told
+
+
+@pytest.mark.parametrize(
+    ("url", "token", "api"),
+    [
+        ("https://github.com/ada/members.git", "mine", ("https://api.github.com", "mine")),
+        ("git@github.com:ada/members.git", "", ("https://api.github.com", "gh's")),
+        ("https://ghe.example.org/ada/members", "mine", ("https://ghe.example.org/api/v3", "gh's")),
+    ],
+    ids=["token", "gh", "another host"],
+)
+def test_a_token_goes_to_the_host_that_it_is_for(
+    project: SmallProject,
+    monkeypatch: pytest.MonkeyPatch,
+    url: str,
+    token: str,
+    api: tuple[str, str],
+) -> None:
+    git("remote", "set-url", "origin", url)
+    answer = subprocess.CompletedProcess([], 0, "gh's\n", "")
+    monkeypatch.setattr(gh, "called", lambda command: answer)
+    monkeypatch.setattr(gh.shutil, "which", lambda name: name)
+    monkeypatch.setenv("GITHUB_TOKEN", token)
+    it = runs.connect()
+    assert (it.root, it.token) == api
+    assert it.name == "ada/members"
 
 
 def test_what_has_expired_is_not_checked_and_not_doubted(hosted: Hosted) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from champion.workspace.git import default_branch, has_remote
 LONGEST = 500  # letters of a line
 KEEP = ("compare the branch ledger with a clone from before, put back what was there, and find out who "
         "pushed it")  # fmt: skip
+UNREAD = "not checked, as the ledger cannot be read"
 FORMS = ("text", "json", "html")
 OFFLINE = (
     "Tags, ledger, dvc.lock and files were compared with each other. Whoever can push could write all "
@@ -69,29 +71,17 @@ def audit(online: bool = False) -> dict[str, Any]:
         bring(main)
     it = examine(online)
     ledger, here = it.ledger or Ledger(), tags.read()
-    found = [Remark(LEDGER, f"{text.rstrip('.')}: {KEEP}.") for text in it.found]
-    found += [Remark(LEDGER, f"The ledger's {text}", checked=False) for text in it.stale]
-    looked: dict[str, int] = {}
+    found = [*of_ledger(it), *of_tags(it, here, online)]
+    files = 0
     states: dict[int, str] = {}
-    if why := unknown(it, online, bool(here)):
-        found += [Remark(area, f"{area.capitalize()}: {why}.", checked=False)
-                  for area in ((LEDGER, TAGS) if it.cut else (LEDGER, TAGS, EVENTS, ARTIFACTS))
-                  if area != LEDGER or not it.found]  # fmt: skip
-    else:
-        found += tags.check(ledger, it.added, here)
+    versions = trail(ledger, it.added)
     if it.ledger:
         found += events.check(ledger, base())
-        remarks, looked[ARTIFACTS] = artifacts.check(ledger, online)
+        remarks, files = artifacts.check(ledger, online)
         found += remarks
-    versions = trail(ledger, it.added)
     if online:
-        found += tags.at_origin(here)
         remarks, states = ask(ledger, main, versions)
         found += remarks
-    looked |= {
-        LEDGER: len(ledger.events), TAGS: len(here), EVENTS: len(standing.promotions(ledger)),
-        RUNS: list(states.values()).count(runs.CONFIRMED),
-    }  # fmt: skip
     reigns = standing.reigns(ledger)
     return {
         "sound": not any(remark.checked for remark in found),
@@ -99,7 +89,10 @@ def audit(online: bool = False) -> dict[str, Any]:
         "online": online,
         "ledger": it.tip,
         "live": reigns[-1].body["version"] if reigns else None,
-        "looked": looked,
+        "looked": {
+            LEDGER: len(ledger.events), TAGS: len(here), EVENTS: len(versions), ARTIFACTS: files,
+            RUNS: list(states.values()).count(runs.CONFIRMED),
+        },
         "findings": [asdict(remark) for remark in found if remark.checked],
         "unchecked": [asdict(remark) for remark in found if not remark.checked],
         "versions": versions,
@@ -111,6 +104,37 @@ def audit(online: bool = False) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def of_ledger(it: Examined) -> Iterator[Remark]:
+    """What is wrong with the ledger, or hangs on what is not here."""
+    for text in it.found:
+        said = text[0].upper() + text[1:].rstrip(".")
+        yield Remark(LEDGER, f"{said}{'' if '. ' in said else f': {KEEP}'}.")
+    for text in it.stale:
+        yield Remark(LEDGER, f"The ledger's {text}", checked=False)
+    if it.ledger is None:
+        for area in (EVENTS, ARTIFACTS):
+            yield Remark(area, f"{area.capitalize()}: {UNREAD}.", checked=False)
+
+
+def of_tags(it: Examined, here: list[tags.Tag], online: bool) -> Iterator[Remark]:
+    """What is wrong with the tags, where the ledger is known that they are compared with."""
+    why = ""
+    if it.ledger is None:
+        why = UNREAD
+    elif it.cut:
+        why = "not checked, as the ledger's past is not in this clone: run this with ONLINE=1"
+    elif not it.tip and here and not online and has_remote():
+        why = "not checked, as the branch ledger was not fetched: run this with ONLINE=1"
+    if why:
+        yield Remark(TAGS, f"Tags: {why}.", checked=False)
+    elif it.ledger is not None:
+        yield from tags.check(it.ledger, it.added, here)
+    if why and it.ledger:
+        yield Remark(LEDGER, f"Ledger: {why}.", checked=False)
+    if online:
+        yield from tags.at_origin(here)
+
+
 def bring(main: str) -> None:
     """Fetch what is looked at; what was moved at origin stays as it is here."""
     if not has_remote():
@@ -118,17 +142,6 @@ def bring(main: str) -> None:
     tags.bring(main)
     if remote.on_branch():
         branch.fetch()
-
-
-def unknown(it: Examined, online: bool, tagged: bool) -> str:
-    """Why the tags cannot be compared with the ledger; empty if they can."""
-    if it.ledger is None:
-        return "not checked, as the ledger cannot be read"
-    if it.cut:
-        return "not checked, as the ledger's past is not in this clone: run this with ONLINE=1"
-    if not it.tip and tagged and not online and has_remote():
-        return "not checked, as the branch ledger was not fetched: run this with ONLINE=1"
-    return ""
 
 
 def ask(ledger: Ledger, main: str, versions: list[Chain]) -> tuple[list[Remark], dict[int, str]]:
@@ -161,7 +174,7 @@ def plural(count: int, what: str) -> str:
 
 
 def as_json(file: dict[str, Any]) -> str:
-    return json.dumps(file, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(file, indent=1) + "\n"
 
 
 def as_text(file: dict[str, Any]) -> str:

@@ -73,7 +73,7 @@ def check(ledger: Ledger, api: Api, base: str, tip: str) -> tuple[list[Remark], 
         )
         step = event.kind if event.kind in ("promotion", "rollback") else ""
         if states[event.number] == EXPIRED:
-            text = f"{what} ({event.kind}): {why}, so that the run cannot say it again."
+            text = f"{what} ({event.kind}): not checked, as {why}."
             found.append(Remark(RUNS, text, versions, step, checked=False))
         elif states[event.number] == DOUBTED:
             text = (f"{what} ({event.kind}) is not what a workflow of {base} said: {why}; do not act "
