@@ -17,8 +17,9 @@ import pytest
 
 from champion import cli
 from champion.audit import artifacts, runs
+from champion.audit.page import render
 from champion.audit.remarks import AREAS, STEPS
-from champion.audit.report import as_text, audit
+from champion.audit.report import as_json, as_text, audit
 from champion.ci.confirm import JUDGE, MONITOR, PROMOTE
 from champion.errors import Refusal
 from champion.judge.events import Event
@@ -353,11 +354,13 @@ TAMPERED = {
         "tags", r"model#production#9 says that \w{10} went into production, and no event"),
     "stage tag of another commit": Tamper(
         lambda: tag("model#production#9", BOOSTED.commit, event(6)), "tags", r"production#9 says that"),
+    "stage tag of an override": Tamper(
+        lambda: tag("model#production#9", BOOSTED.commit, event(4)), "tags", r"production#9 says that"),
     "stage tag of an old event": Tamper(
         lambda: tag("model#production#9", BOOSTED.commit, event(5)),
         "tags", r"production#9 puts v1\.1\.0 back by the old event 5, after event 6", "rollback"),
     "stage taken away": Tamper(
-        lambda: git("tag", "model#production!#9", LINEAR.commit), "tags", r"production!#9 .* left production"),
+        lambda: tag("model#production!#9", LINEAR.commit, event(6)), "tags", r"production!#9 .* left production"),
     "stage tag deleted": Tamper(
         lambda: git("tag", "-d", "model#production#3"),
         "tags", r"No tag model#production#… says that v1\.0\.0 went live by event 6.*run promote with", "rollback"),
@@ -519,6 +522,38 @@ def test_a_page_that_an_older_engine_wrote_is_told_and_no_finding(project: Small
     file = audit()
     assert file["sound"], findings(file)
     assert unchecked(file) == {("ledger", "the next event writes it anew.")}
+
+
+def test_words_of_strangers_break_nothing(project: SmallProject) -> None:
+    mark = "<script>`\u202e\x1b[31m"
+    git(
+        "-c",
+        "i18n.commitEncoding=latin-1",
+        "commit",
+        "--quiet",
+        "--allow-empty",
+        "-m",
+        f"M\xfcller {mark}",
+    )
+    odd = LINEAR.promotion(
+        "v1.2.0", 1, model=[mark], data=mark, run=mark, commit=git("rev-parse", "HEAD")
+    )
+    record("promotion", "odd", odd, mark)
+    record("override", "x", {"commit": BOOSTED.commit, "reason": mark, "verdict": [3]}, mark)
+    its = {
+        "challenger": {"data": None, "model": mark, "commit": 7},
+        "asked": {"by": [mark]},
+        "run": [],
+    }
+    promoted = append("verdict", "odd-too", lambda known: judged(known, **its)).number
+    promote(LINEAR, "v1.3.0", promoted, run={"id": mark, "url": mark})
+    file = audit()
+    assert not file["sound"]
+    for told in (as_text(file), render(file), as_json(file)):
+        assert "v1.3.0" in told
+        told.encode()
+        assert not any(letter in told for letter in "\u202e\x1b")
+    assert "<script>" not in render(file)
 
 
 def test_what_hangs_on_a_damaged_ledger_is_not_checked(project: SmallProject) -> None:

@@ -84,6 +84,7 @@ def test_a_tag_without_a_model_is_refused(project: SmallProject) -> None:
     ("paths", "kind"),
     [
         (["README.md", "docs/deep/page.md", "dvc.lock", "reports/cv.json"], "nothing"),
+        (["src/champion/audit/page.py"], "nothing"),
         (["data/raw.dvc", "dvc.lock"], "data"),
         (["requirements.txt", "pyproject.toml"], "lock"),
         (["data/raw.dvc", "requirements.txt"], "model"),

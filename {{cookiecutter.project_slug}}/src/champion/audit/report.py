@@ -174,7 +174,7 @@ def plural(count: int, what: str) -> str:
 
 
 def as_json(file: dict[str, Any]) -> str:
-    return json.dumps(file, indent=1) + "\n"
+    return json.dumps(file, indent=1, default=str) + "\n"
 
 
 def as_text(file: dict[str, Any]) -> str:
