@@ -3,22 +3,38 @@
 import argparse
 import json
 import math
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from champion import figures
-from champion.judge.metrics import METRICS, Metric, chosen, measure, reported
+from champion.errors import shown
+from champion.fairness import parts
+from champion.fairness.parity import parity
+from champion.fairness.weakest import VALUES, by_row, halves, losses, weakest
+from champion.judge.difference import freedom
+from champion.judge.metrics import (
+    METRICS,
+    Groups,
+    Metric,
+    chosen,
+    estimate,
+    reported,
+    standard_error,
+    summed,
+)
 from champion.models import load_model, scores
 from champion.project import HOLDOUT, MODEL, PREDICTIONS, REPORTS
 from champion.settings import Settings
 from champion.tables.read import write_parquet
-from champion.tables.roles import answers, class_name, class_names, inputs
+from champion.tables.roles import answers, class_name, inputs
 
-SMALLEST_SLICE = 30
 FEWEST_OF_CLASS = 5  # rows; the spread of fewer says nothing, and would look like certainty
-MOST_SLICES = 30
+LEVEL = 0.05  # of an interval: that it misses
 TOLD = 5  # metrics on the terminal; the report has all
 
 # Two models of the same data err on the same rows: on the sample their influence values correlate
@@ -37,16 +53,17 @@ def run(_: argparse.Namespace) -> None:
     table = pd.read_parquet(HOLDOUT)
     y = answers(table, settings)
     model = load_model(MODEL)
-    said = scores(model, inputs(table, settings), task)
+    X = inputs(table, settings)
+    said = scores(model, X, task)
     classes = [str(name) for name in getattr(model, "classes_", [])]
     if task == "multiclass":
         y = y.map({name: place for place, name in enumerate(classes)})
-    truth = y.to_numpy(float)
+    truth, groups = y.to_numpy(float), grouped(table, settings)
     report = {
         "task": task,
         "rows": len(table),
-        "metrics": metrics(truth, said, asked),
-        "slices": slices(table, truth, said, asked, settings),
+        "metrics": metrics(truth, said, asked, groups),
+        **by_part(table, X, truth, said, asked, settings),
     }
     report["resolution"] = {
         "metric": metric.name,
@@ -80,59 +97,104 @@ def evidence(
     return table.sort_values("row_id", ignore_index=True)
 
 
+def grouped(table: pd.DataFrame, settings: Settings) -> Groups | None:
+    """The number of the group of each row, where gate.yaml names one."""
+    if not settings.data.group:
+        return None
+    return pd.factorize(table[settings.data.group], use_na_sentinel=False)[0]
+
+
 def metrics(
-    y: NDArray[np.float64], said: NDArray[np.float64], asked: list[Metric]
-) -> dict[str, object]:
-    """Each metric with its standard error; null where the rows do not tell it."""
-    measured = {metric.name: measure(metric, y, said) for metric in asked}
-    if (
+    y: NDArray[np.float64],
+    said: NDArray[np.float64],
+    asked: list[Metric],
+    groups: Groups | None = None,
+) -> dict[str, dict[str, float | None]]:
+    """Each metric with its standard error and 95 % interval; null where the rows do not tell it."""
+    rare = (
         "regression" not in asked[-1].tasks
         and np.unique(y, return_counts=True)[1].min() < FEWEST_OF_CLASS
-    ):
-        measured = {name: (value, math.nan) for name, (value, _) in measured.items()}
-    return {
-        name: {"value": number(value), "se": number(error)}
-        for name, (value, error) in measured.items()
-    }
+    )
+    found = {}
+    for metric in asked:
+        value, influence, near = estimate(metric, y, said, groups)
+        error = math.nan if rare else standard_error(influence, near)
+        reach = math.nan
+        if math.isfinite(error):
+            reach = -float(stdtrit(freedom(summed(influence, near)), LEVEL / 2)) * error
+        found[metric.name] = {
+            "value": number(value),
+            "se": number(error),
+            "lower": number(value - reach),
+            "upper": number(value + reach),
+        }
+    return found
 
 
 def number(value: float) -> float | None:
     return round(value, 6) if math.isfinite(value) else None
 
 
-def slices(
+def by_part(
     table: pd.DataFrame,
+    X: pd.DataFrame,
     y: NDArray[np.float64],
     said: NDArray[np.float64],
     asked: list[Metric],
     settings: Settings,
-) -> list[dict[str, object]]:
-    """The metrics of the largest parts of the holdout, by each slice column.
+) -> dict[str, Any]:
+    """How the model serves the parts of the holdout, and in sentences what is not told.
 
-    A personal column's values are numbered, most frequent first, instead of named.
+    slices, intersections : the metrics of the largest parts, by each slice column and by pairs of
+        them. A personal column's values are numbered, most frequent first, instead of named.
+    parity : of binary tasks, see `fairness.parity`.
+    weakest : what a search over all columns found, see `fairness.weakest`.
     """
-    found: list[dict[str, object]] = []
-    for column in settings.data.slices:
-        names = class_names(table[column]).fillna("(missing)")
-        sizes = (
-            names.value_counts()
-            .sort_index(kind="stable")
-            .sort_values(ascending=False, kind="stable")
-        )
-        for rank, (name, rows) in enumerate(sizes.head(MOST_SLICES).items(), 1):
-            if rows < SMALLEST_SLICE:
-                break
-            inside = names.eq(name).to_numpy()
-            shown = f"value {rank}" if column in settings.data.personal else name
-            found.append(
-                {
-                    "column": column,
-                    "value": shown,
-                    "rows": int(rows),
-                    "metrics": metrics(y[inside], said[inside], asked),
-                }
-            )
-    return found
+    task, groups = str(settings.data.task), grouped(table, settings)
+    named = parts.of_slices(table, settings)
+    notes = list(parts.left_out(named))
+
+    def told(part: parts.Part) -> dict[str, object]:
+        near = None
+        if groups is not None:
+            near = np.unique(groups[part.rows], return_inverse=True)[1]
+        measured = metrics(y[part.rows], said[part.rows], asked, near)
+        return {"rows": int(part.rows.sum()), "metrics": measured}
+
+    def large(found: Iterable[parts.Part]) -> Iterator[parts.Part]:
+        return (part for part in found if part.rows.sum() >= parts.SMALLEST)
+
+    metric = by_row(chosen(settings.gate.metric, task), task)
+    columns = parts.of_columns(X, named, settings, VALUES)
+    ids = table["row_id"] if groups is None else pd.Series(groups)
+    found = weakest(columns, losses(metric, y, said), halves(ids), groups)
+    if not found["looked"]:
+        notes.append("The holdout is too small to search for weak parts.")
+    sign = -1.0 if metric.higher_is_better else 1.0
+    for it in found["parts"]:
+        it |= {"value": sign * it["value"], "elsewhere": sign * it["elsewhere"]}
+    fair = parity(named, y, said, groups) if task == "binary" else []
+    return {
+        "slices": [
+            {"column": it.columns[0], "value": it.values[0], **told(it)}
+            for it in large(parts.singles(named))
+        ],
+        "intersections": [
+            {"columns": it.columns, "values": it.values, **told(it)}
+            for it in large(parts.pairs(named))
+        ],
+        "parity": [rounded(it) for it in fair],
+        "weakest": {
+            "metric": metric.name,
+            **found,
+            "parts": [rounded(it) for it in found["parts"]],
+        },
+        "notes": notes,
+    }
+
+
+def rounded(content: dict[str, Any]) -> dict[str, Any]:
+    return {key: number(it) if isinstance(it, float) else it for key, it in content.items()}
 
 
 def resolution(report: dict, metric: Metric) -> float | None:
@@ -155,6 +217,15 @@ def tell(report: dict, metric: Metric) -> None:
         if measured["value"] is not None:
             error = f" ± {measured['se']:.4g}" if measured["se"] is not None else ""
             print(f"{label:<{width}}{measured['value']:.4g}{error}")
+    for note in report["notes"]:
+        print(note)
+    weak = report["weakest"]
+    for it in weak["parts"][:TOLD]:
+        where = " and ".join(f"{at['column']} = {at['value']}" for at in it["where"])
+        print(
+            f"Weak: {shown(where)} ({it['rows']:,} rows): {METRICS[weak['metric']].label} "
+            f"{it['value']:.4g}, elsewhere {it['elsewhere']:.4g}"
+        )
     smallest = report["resolution"]["smallest_difference"]
     if smallest is None:
         print(f"{report['rows']:,} rows cannot show differences of {metric.label}: gather more.")
