@@ -7,7 +7,6 @@ After Chung et al., "Slice Finder: Automated data slicing for model validation" 
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,13 +42,33 @@ Rows = NDArray[np.bool_]
 Where = tuple[tuple[str, str], ...]  # columns and their values
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A part that the search found; `rows` are those of both halves, (n,)."""
+@dataclass
+class Weak:
+    """A part that the search found, and what the other half says of it.
+
+    rows : (n,) of both halves.
+    value, elsewhere : the mean loss of the other half's rows, in and outside.
+    p : of a part that is no weaker, by the other half.
+    """
 
     where: Where
     rows: Rows
-    bound: float  # by how much it is weaker at least, as the half that was searched says
+    value: float = 0.0
+    elsewhere: float = 0.0
+    p: float = 1.0
+
+    @property
+    def name(self) -> str:
+        return " and ".join(f"{column} = {value}" for column, value in self.where)
+
+
+@dataclass(frozen=True)
+class Found:
+    """How many parts were looked at and tried, and those that hold, the weakest first."""
+
+    looked: int
+    tried: int
+    parts: list[Weak]
 
 
 def by_row(metric: Metric, task: str) -> Metric:
@@ -75,7 +94,7 @@ def weakest(
     searched: Rows,
     groups: Groups | None = None,
     rest: bool = True,
-) -> dict[str, Any]:
+) -> Found:
     """Search on one half, confirm on the other.
 
     Parameters
@@ -85,29 +104,21 @@ def weakest(
     searched : (n,) the half to search.
     groups : (n,) the number of the group of rows that depend on each other.
     rest : a part is compared with the rows outside; else with 0.
-
-    Returns
-    -------
-    looked, how many parts were; tried, how many the other half was asked about; parts, those that
-    it confirms, the worst first: where, rows, value and elsewhere (means of the loss in the other
-    half), p (Holm's).
     """
     table = table.iloc[:, :MOST_COLUMNS]
     found, looked = search(table, loss, searched, rest)
-    told = [confirmed(it, loss, ~searched, groups, rest) for it in found]
-    told.sort(key=lambda it: it["p"])
-    worst, kept = 0.0, []
-    for rank, it in enumerate(told):
-        worst = it["p"] = max(worst, min(it["p"] * (len(told) - rank), 1.0))
-        if worst < LEVEL:
-            kept.append(it)
-    kept.sort(key=lambda it: it["elsewhere"] - it["value"])
-    return {"looked": looked, "tried": len(found), "parts": kept}
+    for it in found:
+        confirm(it, loss, ~searched, groups, rest)
+    found.sort(key=lambda it: it.p)
+    worst = 0.0
+    for rank, it in enumerate(found):
+        worst = it.p = max(worst, min(it.p * (len(found) - rank), 1.0))
+    kept = [it for it in found if it.p < LEVEL]
+    kept.sort(key=lambda it: it.elsewhere - it.value)
+    return Found(looked, len(found), kept)
 
 
-def search(
-    table: pd.DataFrame, loss: Array, searched: Rows, rest: bool
-) -> tuple[list[Candidate], int]:
+def search(table: pd.DataFrame, loss: Array, searched: Rows, rest: bool) -> tuple[list[Weak], int]:
     """The parts that look the worst, no two of them nearly the same; how many were looked at."""
     columns = {str(name): coded(table[name]) for name in table}
     half = loss[searched]
@@ -130,11 +141,11 @@ def search(
             # A pair is worth a word where it is worse than either alone.
             if bounds[n] > max(parts.get((it,), 0.0) for it in pair):
                 parts[pair] = float(bounds[n])
-    chosen: list[Candidate] = []
-    for where, bound in sorted(parts.items(), key=lambda it: -it[1]):
+    chosen: list[Weak] = []
+    for where, _ in sorted(parts.items(), key=lambda it: -it[1]):
         rows = inside(columns, where)
         if not any(alike(rows, it.rows) for it in chosen):
-            chosen.append(Candidate(where, rows, bound))
+            chosen.append(Weak(where, rows))
         if len(chosen) == MOST_TRIED:
             break
     return chosen, looked
@@ -180,28 +191,21 @@ def lower(
     return np.where((sizes >= least) & (sizes < total if rest else sizes > 0), bound, np.nan)
 
 
-def confirmed(
-    it: Candidate, loss: Array, asked: Rows, groups: Groups | None, rest: bool
-) -> dict[str, Any]:
-    """The other half's word: the means in and outside, and a one-sided p-value of their order."""
+def confirm(it: Weak, loss: Array, asked: Rows, groups: Groups | None, rest: bool) -> None:
+    """Ask the other half: the means in and outside, and a one-sided p-value of their order."""
     rows, values = it.rows[asked], loss[asked]
-    count = int(rows.sum())
-    value = float(values[rows].mean()) if count else 0.0
-    elsewhere = float(values[~rows].mean()) if rest and count < len(rows) else 0.0
-    told = {
-        "where": [{"column": column, "value": name} for column, name in it.where],
-        "rows": int(it.rows.sum()), "value": value, "elsewhere": elsewhere, "p": 1.0,
-    }  # fmt: skip
-    if count < SMALLEST:
-        return told
-    influence = rows * (values - value) * len(rows) / count
-    if rest and count < len(rows):
-        influence = influence - ~rows * (values - elsewhere) * len(rows) / (len(rows) - count)
+    count, others = int(rows.sum()), int((~rows).sum()) if rest else 0
+    if count < SMALLEST or (rest and not others):
+        return
+    it.value = float(values[rows].mean())
+    influence = rows * (values - it.value) * len(rows) / count
+    if rest:
+        it.elsewhere = float(values[~rows].mean())
+        influence = influence - ~rows * (values - it.elsewhere) * len(rows) / others
     near = None
     if groups is not None:
         near = np.unique(groups[asked], return_inverse=True)[1]
     error = standard_error(influence, near)
     if error > 0:
         free = freedom(summed(influence, near))
-        told["p"] = float(stdtr(free, (elsewhere - value) / error))
-    return told
+        it.p = float(stdtr(free, (it.elsewhere - it.value) / error))
