@@ -14,7 +14,7 @@ from champion.judge.champion import Champion, anchor, data_of, output
 from champion.judge.commit import HOME, Run, run_commit
 from champion.judge.verdict import judge, named
 from champion.project import MODEL
-from champion.settings import Gate, Settings
+from champion.settings import GUARDED_SLICES, Gate, Settings
 from champion.tables.read import write_parquet
 from champion.workspace.objects import sha256
 
@@ -113,7 +113,8 @@ def refuse_own_metric(gate: Gate, paths: list[str]) -> None:
     ------
     Invalid : the challenger changes it.
     """
-    for name in [gate.metric, *(name for name, _ in named(gate.guards, ""))]:
+    guards = [name for name, _ in named(gate.guards, "") if not name.startswith(GUARDED_SLICES)]
+    for name in [gate.metric, *guards]:
         module = (name or "").partition(":")[0] if ":" in (name or "") else ""
         folder = f"src/{module.replace('.', '/')}"
         if module and any(p == f"{folder}.py" or p.startswith(f"{folder}/") for p in paths):
