@@ -28,7 +28,7 @@ from champion.judge.challenge import (
 )
 from champion.judge.champion import Champion, find
 from champion.judge.commit import HOME
-from champion.judge.context import about, add_comparison
+from champion.judge.context import about, add_comparison, ask
 from champion.judge.evidence import Invalid
 from champion.settings import GATE, Settings
 from champion.workspace import branch, objects, remote
@@ -80,6 +80,7 @@ def verdict(subject: Subject) -> dict[str, Any]:
         it = prepare(tip, challenger, None if seed is not None else find(), seed)
         file = decide(it, settings, policy) | known
         add_comparison(file, it, settings)
+        ask(file, settings, gate_of(subject.sha), challenger)
         sketch = budget.sketch(pd.read_parquet(EVIDENCE, columns=["row_id"])["row_id"])
         SKETCH.write_text(json.dumps(sketch), encoding="utf-8")
     except Invalid as invalid:

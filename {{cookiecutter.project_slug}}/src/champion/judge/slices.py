@@ -92,9 +92,9 @@ def unjudged(case: Case, gate: Gate, judged: list[dict[str, Any]]) -> Iterator[s
         alone = sum(part["column"] == column for part in judged)
         if alone < count:
             yield (
-                f"{column}: {count - alone:,} of {count:,} values are not judged by themselves; "
-                f"that takes {gate.min_slice:,} rows, enough of each class and group, and no more "
-                f"than the {MOST_SLICES} largest are."
+                f"{column}: {count - alone:,} of {count:,} values are not judged by themselves: too "
+                f"few rows ({gate.min_slice:,} are needed, {FEWEST_OF_CLASS_IN_SLICE} of each class), "
+                f"or not among the {MOST_SLICES} largest."
             )
 
 
