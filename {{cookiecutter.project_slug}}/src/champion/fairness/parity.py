@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from champion.fairness.parts import SMALLEST, singles
+from champion.fairness.parts import FEWEST_GROUPS, SMALLEST, singles
 from champion.judge.metrics import Array, Groups
 
 THRESHOLD = 0.5  # above it the model says yes, as in precision, recall and F1
@@ -61,7 +61,7 @@ def parity(
     -------
     column, measure, label; value, lower and upper, which hold with 95 % confidence over all pairs
     of parts together; highest and lowest, the two parts that are the furthest apart; left_out, how
-    many of the parts have fewer than 30 of the rows that the measure is of. The numbers are null
+    many of the parts have fewer than 30 of the rows, or 10 of the groups, that the measure is of. The numbers are null
     where fewer than two parts have enough.
     """
     said = (score >= THRESHOLD).astype(float)
@@ -90,13 +90,15 @@ def rates(
     """The rate of each part that has enough rows.
 
     The variance of a rate counts one more yes and one more no (Agresti and Caffo 2000): none of
-    thirty says little about the next one.
+    thirty says little about the next one. Where rows of a group are alike it is larger by as much
+    as they make it over all parts together, as a few groups of one part cannot tell.
     """
-    names, values, sums, least, missed = [], [], [], [], 0
+    names, values, least, sums, missed = [], [], [], [], 0
     for part in singles(table):
         inside = part.rows & among
         count = int(inside.sum())
-        if count < SMALLEST:
+        near = inside if groups is None else np.bincount(groups[inside]) > 0
+        if count < SMALLEST or near.sum() < FEWEST_GROUPS:
             missed += 1
             continue
         rate, shrunk = float(said[inside].mean()), (said[inside].sum() + 1) / (count + 2)
@@ -109,7 +111,9 @@ def rates(
     if sums:
         made = np.array(sums)
         own = made @ made.T * made.shape[1] / max(made.shape[1] - 1, 1)
-        covariance = own + np.diag(np.maximum(np.diag(covariance) - np.diag(own), 0.0))
+        alike = max(np.trace(own) / np.trace(covariance), 1.0)
+        larger = np.maximum(np.diag(covariance) * alike - np.diag(own), 0.0)
+        covariance = own + np.diag(larger)
     return Rates(names, np.array(values), covariance, missed)
 
 

@@ -12,6 +12,7 @@ from champion.settings import Settings
 from champion.tables.roles import class_names
 
 SMALLEST = 30  # rows
+FEWEST_GROUPS = 10  # of rows that depend on each other, for any claim
 MOST = 30  # of a column, the largest
 MOST_COLUMNS = 5  # of data.slices that are crossed with each other
 MISSING = "(missing)"

@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from champion.errors import Refusal
+from champion.fairness.parts import FEWEST_GROUPS
 from champion.judge.difference import Array, Case, Difference, difference, gain_over_dummy, width
 from champion.judge.metrics import Metric, chosen
 from champion.settings import GUARDED_SLICES, Gate, share
 
-FEWEST_GROUPS = 10
 FEWEST_OF_CLASS_IN_SLICE = 30
 MOST_SLICES = 30  # of one column, the largest
 HARM = 0.05  # level of the tests for harm: worse, guards, slices (these with Holm's correction)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
+from champion.fairness.parts import FEWEST_GROUPS
 from champion.judge.difference import (
     Array,
     Case,
@@ -19,7 +20,6 @@ from champion.judge.difference import (
 )
 from champion.judge.metrics import Metric, chosen
 from champion.judge.slices import (
-    FEWEST_GROUPS,
     HARM,
     harmless,
     rarest,
