@@ -94,6 +94,22 @@ def test_an_interval_of_parity_holds_the_truth(clustered: bool) -> None:
         assert held >= 0.93 * tries, name
 
 
+def test_none_of_thirty_is_no_certainty() -> None:
+    """Less so are ten groups of three alike rows."""
+    table = pd.DataFrame({"part": ["a"] * 30 + ["b"] * 30 + ["c"] * 600})
+    said = np.where(np.arange(660) < 60, 0.0, np.arange(660) // 3 % 2)
+    none, widths = np.zeros(660), []
+    for groups in (None, np.arange(660) // 3):
+        (it, *_) = parity(table, none, said, groups)
+        widths.append(it["upper"] - it["lower"])
+        among = None if groups is None else groups[:60]
+        (alone, *_) = parity(table[:60], none[:60], said[:60], among)
+        assert (alone["value"], alone["lower"]) == (0, 0)
+        assert alone["upper"] > 0.08
+    assert widths[0] > 0.15
+    assert widths[1] > 1.4 * widths[0]
+
+
 def test_what_few_rows_say_is_left_out_and_counted() -> None:
     table, y, score = people()
     table["town"] = np.where(np.arange(ROWS) < 20, "hamlet", table["town"])
@@ -135,13 +151,14 @@ def test_hidden_values_are_only_counted(values: Any) -> None:
 
 def test_what_may_not_be_shown_is_not() -> None:
     table = pd.DataFrame({"town": ["Oslo", "Rome"] * 50, "age": np.arange(100.0)})
-    settings = Settings(data=Data(slices=["town"], personal=["town"]))
+    table["income"] = 7 + table["age"]
+    settings = Settings(data=Data(slices=["town"], personal=["town", "income"]))
     named = of_slices(table, settings)
-    assert set(named["town"]) == {"value 1", "value 2"}
     for show in (True, False):
         settings.report = Report(show_values=show)
-        columns = of_columns(table[["town", "age"]], named, settings, most=8)
+        columns = of_columns(table, named, settings, most=8)
         assert set(columns["town"]) == {"value 1", "value 2"}
+        assert set(columns["income"]) == {f"quarter {n}" for n in range(1, 5)}
         assert ("0 … 24" in set(columns["age"])) is show
 
 
