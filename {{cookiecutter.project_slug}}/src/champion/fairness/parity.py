@@ -93,7 +93,7 @@ def rates(
     thirty says little about the next one. Where rows of a group are alike it is larger by as much
     as they make it over all parts together, as a few groups of one part cannot tell.
     """
-    names, values, least, sums, missed = [], [], [], [], 0
+    names, values, sizes, least, sums, missed = [], [], [], [], [], 0
     for part in singles(table):
         inside = part.rows & among
         count = int(inside.sum())
@@ -104,6 +104,7 @@ def rates(
         rate, shrunk = float(said[inside].mean()), (said[inside].sum() + 1) / (count + 2)
         names.append(part.values[0])
         values.append(rate)
+        sizes.append(count)
         least.append(shrunk * (1 - shrunk) / (count + 2))
         if groups is not None:
             sums.append(np.bincount(groups, inside * (said - rate) / count))
@@ -111,8 +112,9 @@ def rates(
     if sums:
         made = np.array(sums)
         own = made @ made.T * made.shape[1] / max(made.shape[1] - 1, 1)
-        alike = max(np.trace(own) / np.trace(covariance), 1.0)
-        larger = np.maximum(np.diag(covariance) * alike - np.diag(own), 0.0)
+        wider, alone = np.diag(own), np.diag(covariance)
+        alike = max(float(wider @ sizes) / float(alone @ sizes), 1.0)
+        larger = np.maximum(alone * alike - wider, 0.0)
         covariance = own + np.diag(larger)
     return Rates(names, np.array(values), covariance, missed)
 
