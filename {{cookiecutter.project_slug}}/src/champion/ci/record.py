@@ -85,7 +85,7 @@ def spoken(said: Event, word: Word) -> tuple[Event, dict[str, str] | None]:
 
 def give(api: Api, subject: Subject, said: Event, override: dict[str, str] | None = None) -> str:
     """Give the commit the status of a recorded verdict, and what goes with that; return the report."""
-    file = {**said.body, "holds": [] if override else holds(subject), "override": override}
+    file = {**said.body, "holds": [] if override else waits_for(subject), "override": override}
     allowed = bool(override) or (file["merge"] and not file["holds"])
     text = report.headline(file)
     if override:
@@ -107,7 +107,7 @@ def give(api: Api, subject: Subject, said: Event, override: dict[str, str] | Non
     return report.as_markdown(file, base, command)
 
 
-def holds(subject: Subject) -> list[str]:
+def waits_for(subject: Subject) -> list[str]:
     """What the pull request waits for, the policy's rule first."""
     asked = Settings.of_gate(GATE).policy
     return [*unreviewed(asked, subject.owned, subject.holds), *subject.holds]

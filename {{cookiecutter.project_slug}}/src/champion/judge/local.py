@@ -55,11 +55,12 @@ def run(args: argparse.Namespace) -> int:
     try:
         refuse_own_metric(settings.gate, challenger.paths)
         with contextlib.redirect_stdout(sys.stderr):  # progress; the answer is for programs, too
-            seed = other_seed(settings, Settings.of_gate(GATE))
+            own = Settings.of_gate(GATE)
+            seed = other_seed(settings, own)
             it = prepare(tip, challenger, None if seed is not None else find(), seed)
         file = decide(it, settings, policy) | known
         add_comparison(file, it, settings)
-        ask(file, settings, Settings.of_gate(GATE), challenger)
+        ask(file, settings, own, challenger)
         file["findings"] += unreviewed(settings.policy, challenger.paths, ["until then"])
     except evidence.Invalid as invalid:
         file = compare.refused(str(invalid), policy) | known

@@ -11,13 +11,12 @@ from champion.judge.champion import read_yaml
 from champion.judge.paths import matching
 from champion.judge.verdict import named
 from champion.judge.wording import listed
-from champion.markdown import clean
 from champion.settings import GUARDED_SLICES, MOST_BYTES, Policy, Settings
 
 CARD = "card.yaml"
 STATED = ("purpose", "limits", "data_licence", "data_source", "contact")
 LICENCE = ("data_licence",)
-UNSTATED = ("", "not stated")
+UNSTATED = "not stated"
 SCHEMA = ("src/*/schema.py",)
 
 
@@ -61,12 +60,14 @@ def stated(read: Callable[[str], str]) -> set[str]:
     content = read_yaml(text) if len(text) <= MOST_BYTES else None
     if not isinstance(content, dict):
         return set()
-    return {
-        key
-        for key, value in content.items()
-        if isinstance(key, str) and isinstance(value, str)
-        and clean(value).strip(" .").lower() not in UNSTATED
-    }  # fmt: skip
+    return {key for key, value in content.items() if isinstance(key, str) and says(value)}
+
+
+def says(value: Any) -> bool:
+    """Whether a value is text that says something."""
+    if not isinstance(value, str) or value.strip().strip(".").lower() == UNSTATED:
+        return False
+    return any(letter.isalnum() for letter in value)
 
 
 def reasons(found: list[dict[str, Any]]) -> Iterator[str]:
