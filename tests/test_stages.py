@@ -407,6 +407,47 @@ def test_a_metric_of_the_users_is_measured(bench: Bench) -> None:
     assert report["metrics"]["roc_auc"]["value"] > 0.5
 
 
+def in_holdout(bench: Bench, **columns: Any) -> dict[str, Any]:
+    """Evaluate with these columns in the holdout, as slices that the model may not see."""
+    path = bench.path / "data/holdout.parquet"
+    made = pd.read_parquet(path)
+    made.assign(**{name: make(len(made)) for name, make in columns.items()}).to_parquet(path)
+    schema = bench.source("schema.py").read_text()
+    for name in columns:
+        schema = schema.replace("        {\n", f'        {{\n"{name}": category(missing=None),', 1)
+        schema = schema.replace("({\n", f'({{\n"{name}": category(missing=None),', 1)
+    bench.source("schema.py").write_text(schema)
+    bench.set("gate.yaml", data={"slices": list(columns), "leave_out": list(columns)})
+    said = bench.run("evaluate")
+    assert said.code == 0, said.all
+    return json.loads((bench.path / "reports/holdout.json").read_text())
+
+
+def test_slices_that_cannot_be_told_are_named_and_the_others_told(bench: Bench) -> None:
+    report = in_holdout(
+        bench,
+        many=lambda rows: [f"v{n}" for n in range(rows)],
+        lonely=lambda rows: ["x"] + ["y"] * (rows - 1),
+        absent=lambda rows: pd.Series([None] * rows, dtype="str"),
+        halves=lambda rows: ["left", "right"] * (rows // 2) + ["left"] * (rows % 2),
+    )
+    told = {(it["column"], it["value"]) for it in report["slices"]}
+    assert told == {
+        ("lonely", "y"), ("absent", "(missing)"), ("halves", "left"), ("halves", "right"),
+    }  # fmt: skip
+    assert ["lonely", "halves"] in [it["columns"] for it in report["intersections"]]
+    assert [note.partition(":")[0] for note in report["notes"]] == ["many", "lonely", "absent"]
+    fair = {(it["column"], it["measure"]): it["value"] for it in report["parity"]}
+    assert fair["halves", "demographic_parity"] is not None
+    assert fair["lonely", "demographic_parity"] is None
+
+
+def test_a_guard_of_no_slice_is_named(bench: Bench) -> None:
+    bench.set("gate.yaml", gate={"guards": ["slices.size"]})
+    said = bench.run("validate")
+    assert (said.code, "gate.guards in gate.yaml has slices.size, and" in said.err) == (2, True)
+
+
 @pytest.mark.parametrize("stage", ["evaluate", "explain"])
 @pytest.mark.parametrize("damage", ["gone", "cut", "flipped", "other"])
 def test_a_model_that_cannot_be_loaded_is_told(bench: Bench, stage: str, damage: str) -> None:

@@ -424,6 +424,35 @@ def test_a_change_of_the_schema_needs_its_owner(host: ProjectHost) -> None:
     assert (len(host.ledger()), spent(host)) == (1, 1)
 
 
+def test_a_policy_stops_what_it_does_not_let_through(host: ProjectHost) -> None:
+    """The default branch's: a branch cannot take it back, and states what it asks for."""
+    ada, bob = host.clone("ada"), host.clone("bob")
+    gate = (ada.path / "gate.yaml").read_text()
+    ada.write("gate.yaml", f"{gate}policy:\n  card: complete\n  schema: reviewed\n")
+    ada.commit("Ask for a card")
+    ada.push()
+    host.settle()
+    bob.main()
+    bob.edit("params.yaml", model={"linear": {"C": 2.0}})
+    pull = bob.open("card")
+    assert judged(host, pull, better(bob)).startswith("failure: Better, but stopped by a policy")
+    assert "Policy card: complete: `card.yaml` does not state purpose, " in comment(host, pull)
+    keys = ("purpose", "limits", "data_licence", "data_source", "contact")
+    bob.write("card.yaml", "".join(f"{key}: said by Bob\n" for key in keys))
+    bob.commit()
+    bob.push()
+    assert judged(host, pull, better(bob)).startswith("success: Better")
+    bob.git("pull", "--quiet", "--rebase", "origin", "card")
+    schema = bob.package / "schema.py"
+    schema.write_text(schema.read_text().replace("OUTLIER_LIMIT = 0.05", "OUTLIER_LIMIT = 0.06"))
+    bob.write("gate.yaml", gate)
+    bob.commit()
+    bob.push()
+    told = judged(host, pull, better(bob))
+    assert told.startswith("failure: Policy schema: reviewed: no owner has approved the change of ")
+    assert "`card: complete`" in comment(host, pull)
+
+
 def test_the_same_commit_on_the_way_into_another_branch(host: ProjectHost) -> None:
     """A gate is of a commit: it needs a pull request into `main`, and is for that one."""
     protect(host)

@@ -20,6 +20,8 @@ RETRAIN = ("data", "alert", "never")
 DAYS = re.compile(r"[1-9]\d{0,8} days?")
 WINDOW = re.compile(rf"all|{DAYS.pattern}|[1-9]\d{{0,8}} rows")
 MOST_GUARDS = 50
+GUARDED_SLICES = "slices."  # before a column's name, of a guard of all its values
+POLICY = {"card": "complete", "licence": "stated", "slices": "guarded", "schema": "reviewed"}
 MOST_BYTES = 100_000  # of a file of settings
 
 
@@ -54,7 +56,8 @@ class Gate:
 
     metric: str | None = None  # None: roc_auc, log_loss or mae, by task
     margin: str | float = "5 %"  # "no worse" within it; of the champion's gain over a constant
-    guards: list[str | dict[str, Any]] = field(default_factory=list)  # name, or name: margin
+    # A metric, or slices.COLUMN for the metric in each value of a column; or either: its margin.
+    guards: list[str | dict[str, Any]] = field(default_factory=list)
     target: float | None = None  # the difference that matters; None: the margin
     equivalent: float = 1e-9  # predictions this close are the same
     false_merges: float = 1.0  # expected of so many
@@ -64,6 +67,16 @@ class Gate:
     slice_margin: float | None = None  # None: the margin
     max_size: float | None = None  # of the model's file, as a multiple of the champion's
     max_latency: float | None = None  # of a prediction, likewise
+
+
+@dataclass
+class Policy:
+    """What must hold before a merge, whatever the verdict; left out: nothing."""
+
+    card: str | None = None  # complete: card.yaml states all that a reader needs
+    licence: str | None = None  # stated: card.yaml states that of the data
+    slices: str | None = None  # guarded: each column of data.slices has a guard
+    schema: str | None = None  # reviewed: an owner approves what changes schema.py
 
 
 @dataclass
@@ -131,6 +144,7 @@ class Settings:
     data: Data = field(default_factory=Data)
     split: Split = field(default_factory=Split)
     gate: Gate = field(default_factory=Gate)
+    policy: Policy = field(default_factory=Policy)
     monitor: Monitor = field(default_factory=Monitor)
     report: Report = field(default_factory=Report)
     params: Params = field(default_factory=Params)
@@ -205,6 +219,11 @@ class Settings:
         ):
             if value is not None and not low <= value <= high:
                 raise Refusal(f"{where} must be between {low:,} and {high:,}, not {value}.")
+        for key, word in POLICY.items():
+            if (said := getattr(self.policy, key)) not in (None, word):
+                raise Refusal(
+                    f"{GATE}: policy.{key} must be {word}, or left out, not {reprlib.repr(said)}."
+                )
         if monitor.retrain not in RETRAIN:
             said = reprlib.repr(monitor.retrain)
             raise Refusal(f"{GATE}: monitor.retrain must be {', '.join(RETRAIN)}, not {said}.")

@@ -19,8 +19,10 @@ from champion.errors import Refusal
 from champion.judge import budget, events, ledger, report
 from champion.judge.events import Event
 from champion.judge.ledger import Entry, Ledger
+from champion.judge.policy import unreviewed
 from champion.judge.verdict import restated
 from champion.judge.verdict_file import read
+from champion.settings import GATE, Settings
 from champion.workspace import branch, environment, orphan, remote
 from champion.workspace.git import git, show
 from champion.workspace.objects import CACHE, md5
@@ -83,7 +85,7 @@ def spoken(said: Event, word: Word) -> tuple[Event, dict[str, str] | None]:
 
 def give(api: Api, subject: Subject, said: Event, override: dict[str, str] | None = None) -> str:
     """Give the commit the status of a recorded verdict, and what goes with that; return the report."""
-    file = {**said.body, "holds": [] if override else subject.holds, "override": override}
+    file = {**said.body, "holds": [] if override else waits_for(subject), "override": override}
     allowed = bool(override) or (file["merge"] and not file["holds"])
     text = report.headline(file)
     if override:
@@ -103,6 +105,12 @@ def give(api: Api, subject: Subject, said: Event, override: dict[str, str] | Non
         f"{os.environ['GITHUB_SERVER_URL']}/{api.name}/raw/{ledger.BRANCH}/files/{said.number:06}"
     )
     return report.as_markdown(file, base, command)
+
+
+def waits_for(subject: Subject) -> list[str]:
+    """What the pull request waits for, the policy's rule first."""
+    asked = Settings.of_gate(GATE).policy
+    return [*unreviewed(asked, subject.owned, subject.holds), *subject.holds]
 
 
 def this_run() -> dict[str, Any]:

@@ -28,7 +28,7 @@ from champion.judge.challenge import (
 )
 from champion.judge.champion import Champion, find
 from champion.judge.commit import HOME
-from champion.judge.context import about, add_comparison
+from champion.judge.context import about, add_comparison, ask
 from champion.judge.evidence import Invalid
 from champion.settings import GATE, Settings
 from champion.workspace import branch, objects, remote
@@ -76,10 +76,12 @@ def verdict(subject: Subject) -> dict[str, Any]:
         settings = Settings.of_gate(GATE)
         settings.check()
         refuse_own_metric(settings.gate, touched)
-        seed = other_seed(settings, gate_of(subject.sha))
+        own = gate_of(subject.sha)
+        seed = other_seed(settings, own)
         it = prepare(tip, challenger, None if seed is not None else find(), seed)
         file = decide(it, settings, policy) | known
         add_comparison(file, it, settings)
+        ask(file, settings, own, challenger)
         sketch = budget.sketch(pd.read_parquet(EVIDENCE, columns=["row_id"])["row_id"])
         SKETCH.write_text(json.dumps(sketch), encoding="utf-8")
     except Invalid as invalid:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from champion.judge import budget, evidence, ledger, paths
+from champion.judge import budget, evidence, fair, ledger, paths
 from champion.judge.champion import Champion, anchor, data_of, output
 from champion.judge.commit import HOME, Run, run_commit
 from champion.judge.verdict import judge, named
 from champion.project import MODEL
-from champion.settings import Gate, Settings
+from champion.settings import GUARDED_SLICES, Gate, Settings
 from champion.tables.read import write_parquet
 from champion.workspace.objects import sha256
 
@@ -113,7 +113,8 @@ def refuse_own_metric(gate: Gate, paths: list[str]) -> None:
     ------
     Invalid : the challenger changes it.
     """
-    for name in [gate.metric, *(name for name, _ in named(gate.guards, ""))]:
+    guards = [name for name, _ in named(gate.guards, "") if not name.startswith(GUARDED_SLICES)]
+    for name in [gate.metric, *guards]:
         module = (name or "").partition(":")[0] if ":" in (name or "") else ""
         folder = f"src/{module.replace('.', '/')}"
         if module and any(p == f"{folder}.py" or p.startswith(f"{folder}/") for p in paths):
@@ -178,7 +179,9 @@ def decide(it: Challenge, settings: Settings, policy: str) -> dict[str, Any]:
     rows = it.rows.rows
     if it.data_changed:
         refuse_lost_rows(it.earlier.rows, rows)
-    held = rows[rows["holdout"]].sort_values("row_id", ignore_index=True)
+    held = rows[rows["holdout"]].sort_values("row_id")
+    features = it.rows.features.loc[held.index].reset_index(drop=True)
+    held = held.reset_index(drop=True)
     fresh, remarks = without_trained(held, it.trained)
     holdout = write_evidence(held, EVIDENCE)
     settings.data.positive = None  # the rows say true and false by now
@@ -192,6 +195,8 @@ def decide(it: Challenge, settings: Settings, policy: str) -> dict[str, Any]:
     file = judge(case.only(fresh), settings.gate, policy, *standing(held["row_id"]))
     file["budget"]["holdout"] = sha256(holdout)
     file["findings"] += remarks
+    if file["verdict"] != "equivalent":
+        file |= fair.described(case.only(fresh), held["row_id"][fresh], features[fresh], settings)
     if it.data_changed:
         known = set(it.earlier.rows.loc[it.earlier.rows["holdout"], "row_id"])
         earlier = fresh & held["row_id"].isin(known).to_numpy()

@@ -23,6 +23,7 @@ SAYS = {  # our words for the checks of `stages/validate.py`; a user's own check
     "duplicate ids": "rows that repeat the id of an earlier row",
     "duplicate rows": "rows that are the same as an earlier one",
     "no target": "rows without a target",
+    "personal": "personal, and the model learns from it: its file may hold such values",
     "leak": "alone predicts the target: a leak?",
 }
 

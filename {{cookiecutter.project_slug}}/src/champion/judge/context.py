@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from champion.judge import changes, claims
+from champion.judge import changes, claims, policy
 from champion.judge.challenge import Challenge, Challenger, stop
 from champion.judge.champion import Champion, output
 from champion.judge.commit import HOME, answer, run_commit
@@ -78,6 +78,16 @@ def stop_at(file: dict[str, Any], limits: list[dict[str, Any]]) -> None:
             what = limit["label"].partition(",")[0]
             times = f"{limit['ratio']:.2g} times the champion's"
             stop(file, f"The {what} is {times}; gate.yaml allows {limit['limit']:g}.")
+
+
+def ask(file: dict[str, Any], settings: Settings, own: Settings, it: Challenger) -> None:
+    """Forbid the merge of what the policy does not let through, whatever the verdict.
+
+    own : the challenger's gate.yaml
+    """
+    file["policies"] = policy.checked(settings.policy, own, it.read)
+    for reason in reversed(list(policy.reasons(file["policies"]))):
+        stop(file, reason)
 
 
 def gap(file: dict[str, Any], reports: Path) -> list[str]:

@@ -22,7 +22,8 @@ from champion.judge.challenge import (
 )
 from champion.judge.champion import base, find, tracked_data
 from champion.judge.commit import HOME
-from champion.judge.context import about, add_comparison, seconds
+from champion.judge.context import about, add_comparison, ask, seconds
+from champion.judge.policy import unreviewed
 from champion.project import MODEL, PREDICTIONS, REPORTS
 from champion.settings import GATE, Settings
 from champion.workspace import environment
@@ -54,10 +55,13 @@ def run(args: argparse.Namespace) -> int:
     try:
         refuse_own_metric(settings.gate, challenger.paths)
         with contextlib.redirect_stdout(sys.stderr):  # progress; the answer is for programs, too
-            seed = other_seed(settings, Settings.of_gate(GATE))
+            own = Settings.of_gate(GATE)
+            seed = other_seed(settings, own)
             it = prepare(tip, challenger, None if seed is not None else find(), seed)
         file = decide(it, settings, policy) | known
         add_comparison(file, it, settings)
+        ask(file, settings, own, challenger)
+        file["findings"] += unreviewed(settings.policy, challenger.paths, ["until then"])
     except evidence.Invalid as invalid:
         file = compare.refused(str(invalid), policy) | known
     compare.write(file, OUT / "verdict.json")

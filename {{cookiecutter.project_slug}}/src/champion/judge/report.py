@@ -13,6 +13,7 @@ from typing import Any
 
 from champion.errors import Refusal
 from champion.judge.differences import draw
+from champion.judge.report_parts import fairness
 from champion.judge.verdict_file import checked, read, stops
 from champion.judge.wording import SHOWN, amount, interval, level, of_owners, used_up, value_of
 from champion.markdown import bullets, clean, code, fold, graph, image, prose, table
@@ -40,6 +41,10 @@ NEXT = {
     "worse": "change the model until `reports/cv.json` is above the champion's, and push again; "
     "cross-validation costs no look.",
 }
+ASKED = (
+    "state what the policy asks for, and push. To change the policy takes an owner, in a pull "
+    "request of its own."
+)
 STOPS = (
     "change the model so that no {} stops it, `make repro`, push. If that is the price of "
     "progress, an owner says so in `gate.yaml`, in a pull request of its own."
@@ -191,7 +196,9 @@ def next_step(file: dict[str, Any]) -> str:
     if file["merge"] or (word != "invalid" and used_up(file["budget"])):
         return ""
     stopped = what and word in WINNING
-    step = STOPS.format(what[0]) if stopped else NEXT.get(word)
+    step = NEXT.get(word)
+    if stopped:
+        step = ASKED if what[0] == "policy" else STOPS.format(what[0])
     return f"**Next:** {step}" if step else ""
 
 
@@ -210,7 +217,9 @@ def sections(file: dict[str, Any], base: str) -> Iterator[str]:
     yield fold(
         f"Slices that moved ({len(moved):,} of {len(file['slices']):,})",
         table(["", "rows", *SIDES, GAIN], moved),
+        bullets([prose(note) for note in file.get("notes") or []]),
     )
+    yield from fairness(file)
     rows = [[code(it["feature"]), *(level(it[side], None) for side in BOTH)]
             for it in file["explanations"]]  # fmt: skip
     yield fold("What the models look at", table(["feature", *SIDES], rows))

@@ -3,8 +3,8 @@
 The judge runs this in a worktree of the default branch and of the champion's commit: with their own
 code, settings and libraries. What it writes is how versions of the engine talk with each other:
 
-rows.parquet : row_id, holdout; y_true as text or number; group; time; content, a hash of what
-    schema.py describes; slice_<column>, the holdout's only.
+rows.parquet : row_id, holdout; y_true as text or number; the number of the group; time; content, a
+    hash of what schema.py describes; slice_<column>, the holdout's only, see `fairness/parts.py`.
 features.parquet : what the model may see, without personal columns.
 predictions.parquet : the holdout's row_id and scores, by row_id.
 about.json : task, Python's version, seconds that 1,000 predictions take.
@@ -20,6 +20,7 @@ from typing import Any
 import pandas as pd
 
 from champion.errors import BadData
+from champion.fairness.parts import of_slices
 from champion.models import load_model, scores
 from champion.project import RAW, user_module
 from champion.settings import Settings
@@ -27,7 +28,7 @@ from champion.stages.evaluate import evidence
 from champion.stages.validate import check, labelled, load
 from champion.tables.findings import as_text
 from champion.tables.read import write_parquet
-from champion.tables.roles import answers, class_names, inputs
+from champion.tables.roles import answers, inputs
 from champion.tables.rows import digests, in_holdout, row_ids
 
 TIMED = 1000  # rows
@@ -70,19 +71,13 @@ def described(table: pd.DataFrame, held: pd.Series, settings: Settings) -> pd.Da
     rows["y_true"] = answers(table, settings)
     rows["content"] = digests(table, known)
     if data.group:
-        rows["group"] = class_names(table[data.group])
+        codes = pd.factorize(table[data.group], use_na_sentinel=False)[0]
+        rows["group"] = pd.Series(codes, table.index).astype("str")
     if data.time:
         rows["time"] = table[data.time]
-    for name in data.slices:
-        values = class_names(table[name]).where(held)
-        rows[f"slice_{name}"] = numbered(values) if name in data.personal else values
+    for name, values in of_slices(table[held], settings).items():
+        rows[f"slice_{name}"] = values.reindex(table.index)
     return rows
-
-
-def numbered(values: pd.Series) -> pd.Series:
-    """A personal column's values by their rank, most frequent first, instead of by name."""
-    ranks = {name: f"value {rank}" for rank, name in enumerate(values.value_counts().index, 1)}
-    return values.map(ranks)
 
 
 def predict(holdout: pd.DataFrame, model_path: Path, out: Path, settings: Settings) -> float:

@@ -1,14 +1,13 @@
 """The verdict: a pure function of two tables of predictions, the answers and the gate."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from champion.fairness.parts import FEWEST_GROUPS
 from champion.judge.difference import (
     Array,
     Case,
@@ -20,16 +19,20 @@ from champion.judge.difference import (
     width,
 )
 from champion.judge.metrics import Metric, chosen
+from champion.judge.slices import (
+    HARM,
+    harmless,
+    rarest,
+    slice_guard,
+    slices,
+    unjudged,
+)
 from champion.judge.wording import nearly_used_up, reasons, used_up
-from champion.settings import Gate, share
+from champion.settings import GUARDED_SLICES, Gate
 
 # The test leans on the central limit theorem: with fewer rows than these nothing is claimed.
 FEWEST_ROWS = 30
-FEWEST_GROUPS = 10
 FEWEST_OF_CLASS = 10
-FEWEST_OF_CLASS_IN_SLICE = 30
-MOST_SLICES = 30  # of one column, the largest
-HARM = 0.05  # level of the tests for harm: worse, guards, slices (these with Holm's correction)
 POWER = 0.8
 MOST_TIMES = 1e6  # a target so far below what can be seen needs no number of rows
 
@@ -99,10 +102,17 @@ def judge(
         },
         "guards": [],
         "slices": [],
+        "notes": [],
     }
     if word != "equivalent":
-        file["guards"] = [guard(case, *g, champion) for g in named(gate.guards, gate.margin)]
         file["slices"] = slices(case, gate, metric, champion, margin)
+        file["notes"] = list(unjudged(case, gate, file["slices"]))
+        file["guards"] = [
+            slice_guard(case, gate, name, own, champion)
+            if name.startswith(GUARDED_SLICES)
+            else guard(case, name, own, champion)
+            for name, own in named(gate.guards, gate.margin)
+        ]
     stopped = [g for g in file["guards"] if not g["passed"]]
     stopped += [s for s in file["slices"] if s["harmed"]]
     file["merge"] = word in PASSING[policy] and not stopped
@@ -164,11 +174,6 @@ def too_few(case: Case, metric: Metric) -> str:
     return ""
 
 
-def rarest(y: Array, said: Array) -> int:
-    """Rows of the rarest class."""
-    return int(np.bincount(y.astype(int), minlength=said.shape[1] if said.ndim == 2 else 2).min())
-
-
 def named(guards: Iterable[Any], margin: str | float) -> list[tuple[str, str | float]]:
     """Each guard with its own margin, or with that of all."""
     pairs = [item.items() if isinstance(item, dict) else [(item, margin)] for item in guards]
@@ -184,59 +189,13 @@ def guard(case: Case, name: str, own: str | float, champion: Array) -> dict[str,
     metric = chosen(name, case.task)
     it = difference(metric, case.y, champion, case.challenger, case.groups)
     margin = width(own, gain_over_dummy(case, metric, it.champion))
-    reach = it.reach(HARM)
     if same(case, champion, 0.0):
         passed = True
     elif not it.known or too_few(case, metric):
         passed = False
     else:
-        nothing_to_lose = not margin and share(own) > 0
-        passed = it.delta + reach >= 0 if nothing_to_lose else it.delta - reach > -margin
+        passed = harmless(it, margin, own)
     return {**it.as_json(HARM), "margin": margin, "passed": passed}
-
-
-def slices(
-    case: Case, gate: Gate, metric: Metric, champion: Array, margin: float
-) -> list[dict[str, Any]]:
-    """The metric in each part of the holdout that is large enough; the likeliest harm first.
-
-    Harm is a difference beyond the slice margin that is significant at 5 % over all parts
-    together (Holm 1979).
-    """
-    allowed = margin if gate.slice_margin is None else gate.slice_margin
-    found = []
-    for column, value, rows in parts(case.slices, gate.min_slice):
-        y, old, new = case.y[rows], champion[rows], case.challenger[rows]
-        groups = None
-        if case.groups is not None:
-            groups = np.unique(case.groups[rows], return_inverse=True)[1]
-        few = metric.per_class and rarest(y, new) < FEWEST_OF_CLASS_IN_SLICE
-        if few or (groups is not None and groups.max() + 1 < FEWEST_GROUPS):
-            continue
-        it = difference(metric, y, old, new, groups)
-        if it.known:
-            harm = 1 - it.p_above(-allowed) if it.se else float(it.delta >= -allowed)
-            found.append(
-                {"column": column, "value": value, "rows": len(y), **it.as_json(HARM),
-                 "margin": allowed, "p_harm": harm}
-            )  # fmt: skip
-    found.sort(key=lambda part: part["p_harm"])
-    harmed = True
-    for rank, part in enumerate(found):
-        harmed = harmed and part["p_harm"] * (len(found) - rank) < HARM
-        part["harmed"] = harmed
-    return found
-
-
-def parts(table: pd.DataFrame, least: int) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
-    """The largest values of each column, and where they are."""
-    for column in table:
-        codes, names = pd.factorize(table[column], use_na_sentinel=False)
-        sizes = np.bincount(codes, minlength=len(names))
-        for code in np.argsort(-sizes, kind="stable")[:MOST_SLICES]:
-            if sizes[code] >= least:
-                name = "(missing)" if pd.isna(names[code]) else str(names[code])
-                yield str(column), name, codes == code
 
 
 def separation(case: Case) -> str:

@@ -20,6 +20,7 @@ COMPARED: dict[str, Any] = {
     "delta": float, "se": float, "lower": float, "upper": float, "margin": float,
 }  # fmt: skip
 PAIR = {"champion": object, "challenger": object}
+WEAK = {"where": str, "rows": int, "champion": float, "challenger": float, "p": float}
 SHAPE: dict[str, Any] = {
     "verdict": str, "merge": bool, "policy": str, "task": str, "reasons": [str],
     "metric": {**COMPARED, "p_better": float, "dummy": float, "lower_against_anchor": float},
@@ -53,6 +54,16 @@ SHAPE: dict[str, Any] = {
     "drift": [{"column": str, "measure": str, "value": float}],
     "explanations": [{"feature": str, "champion": float, "challenger": float}],
     "cv": {"champion": float, "challenger": float},
+    "notes": [str],
+    "parity": [
+        {"column": str, "label": str, "champion": float, "challenger": float, "lower": float,
+         "upper": float, "highest": str, "lowest": str, "left_out": int}
+    ],
+    "weak": {
+        "label": str, "higher_is_better": bool, "overall": WEAK, "looked": int, "tried": int,
+        "weakest": [WEAK], "lost": [WEAK],
+    },
+    "policies": [{"rule": str, "passed": bool, "why": str}],
     "figures": [str], "holds": [str], "override": {"by": str, "reason": str},
     "asked": {"by": str, "reason": str},
 }  # fmt: skip
@@ -144,10 +155,11 @@ def check(file: dict[str, Any]) -> None:
 
 
 def stops(file: dict[str, Any]) -> list[str]:
-    """What stops a challenger beside its verdict: guard, slice, limit."""
+    """What stops a challenger beside its verdict: guard, slice, limit, policy."""
     found = {
         "guard": not all(guard["passed"] for guard in file["guards"]),
         "slice": any(part["harmed"] for part in file["slices"]),
         "limit": not all(cap["passed"] for cap in file["caps"]),
+        "policy": not all(it["passed"] for it in file.get("policies") or []),
     }
     return [what for what, it_does in found.items() if it_does]

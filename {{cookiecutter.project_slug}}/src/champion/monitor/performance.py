@@ -8,17 +8,12 @@ from numpy.typing import NDArray
 
 from champion.judge.difference import Array, Case, Difference, freedom, gain_over_dummy, width
 from champion.judge.metrics import Groups, Metric, chosen, estimate, standard_error, summed
-from champion.judge.verdict import (
-    FEWEST_OF_CLASS_IN_SLICE,
-    named,
-    parts,
-    rarest,
-    too_few,
-)
+from champion.judge.slices import FEWEST_OF_CLASS_IN_SLICE, parts, rarest
+from champion.judge.verdict import named, too_few
 from champion.monitor.checks import Check, unknown
 from champion.monitor.columns import FEWEST_DAYS
 from champion.monitor.shifts import LEVEL
-from champion.settings import Settings
+from champion.settings import GUARDED_SLICES, Settings
 
 FAMILY = "performance"
 Days = NDArray[np.intp]
@@ -43,7 +38,7 @@ def compare(
         )
         return
     names = dict.fromkeys([metric.name, *(name for name, _ in named(gate.guards, ""))])
-    for name in names:
+    for name in [name for name in names if not name.startswith(GUARDED_SLICES)]:
         yield loss(chosen(name, before.task), before, after, before_days, after_days, settings)
     held = {(column, value): inside for column, value, inside in parts(before.slices, least)}
     for column, value, now in parts(after.slices, least):

@@ -9,17 +9,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from champion import figures
-from champion.judge.metrics import METRICS, Metric, chosen, measure, reported
+from champion.errors import shown
+from champion.judge.metrics import METRICS, Metric, chosen, reported
 from champion.models import load_model, scores
 from champion.project import HOLDOUT, MODEL, PREDICTIONS, REPORTS
 from champion.settings import Settings
+from champion.stages.measured import grouped, metrics, number
+from champion.stages.slices import by_part
 from champion.tables.read import write_parquet
-from champion.tables.roles import answers, class_name, class_names, inputs
+from champion.tables.roles import answers, class_name, inputs
 
-SMALLEST_SLICE = 30
-FEWEST_OF_CLASS = 5  # rows; the spread of fewer says nothing, and would look like certainty
-MOST_SLICES = 30
-TOLD = 5  # metrics on the terminal; the report has all
+TOLD, TOLD_WEAK = 5, 3  # metrics and parts on the terminal; the report has all
 
 # Two models of the same data err on the same rows: on the sample their influence values correlate
 # at .82 (boosted and linear) to .98 (two boosted). A difference is that much easier to see than
@@ -37,16 +37,17 @@ def run(_: argparse.Namespace) -> None:
     table = pd.read_parquet(HOLDOUT)
     y = answers(table, settings)
     model = load_model(MODEL)
-    said = scores(model, inputs(table, settings), task)
+    X = inputs(table, settings)
+    said = scores(model, X, task)
     classes = [str(name) for name in getattr(model, "classes_", [])]
     if task == "multiclass":
         y = y.map({name: place for place, name in enumerate(classes)})
-    truth = y.to_numpy(float)
+    truth, groups = y.to_numpy(float), grouped(table, settings)
     report = {
         "task": task,
         "rows": len(table),
-        "metrics": metrics(truth, said, asked),
-        "slices": slices(table, truth, said, asked, settings),
+        "metrics": metrics(truth, said, asked, groups),
+        **by_part(table, X, truth, said, asked, settings),
     }
     report["resolution"] = {
         "metric": metric.name,
@@ -80,61 +81,6 @@ def evidence(
     return table.sort_values("row_id", ignore_index=True)
 
 
-def metrics(
-    y: NDArray[np.float64], said: NDArray[np.float64], asked: list[Metric]
-) -> dict[str, object]:
-    """Each metric with its standard error; null where the rows do not tell it."""
-    measured = {metric.name: measure(metric, y, said) for metric in asked}
-    if (
-        "regression" not in asked[-1].tasks
-        and np.unique(y, return_counts=True)[1].min() < FEWEST_OF_CLASS
-    ):
-        measured = {name: (value, math.nan) for name, (value, _) in measured.items()}
-    return {
-        name: {"value": number(value), "se": number(error)}
-        for name, (value, error) in measured.items()
-    }
-
-
-def number(value: float) -> float | None:
-    return round(value, 6) if math.isfinite(value) else None
-
-
-def slices(
-    table: pd.DataFrame,
-    y: NDArray[np.float64],
-    said: NDArray[np.float64],
-    asked: list[Metric],
-    settings: Settings,
-) -> list[dict[str, object]]:
-    """The metrics of the largest parts of the holdout, by each slice column.
-
-    A personal column's values are numbered, most frequent first, instead of named.
-    """
-    found: list[dict[str, object]] = []
-    for column in settings.data.slices:
-        names = class_names(table[column]).fillna("(missing)")
-        sizes = (
-            names.value_counts()
-            .sort_index(kind="stable")
-            .sort_values(ascending=False, kind="stable")
-        )
-        for rank, (name, rows) in enumerate(sizes.head(MOST_SLICES).items(), 1):
-            if rows < SMALLEST_SLICE:
-                break
-            inside = names.eq(name).to_numpy()
-            shown = f"value {rank}" if column in settings.data.personal else name
-            found.append(
-                {
-                    "column": column,
-                    "value": shown,
-                    "rows": int(rows),
-                    "metrics": metrics(y[inside], said[inside], asked),
-                }
-            )
-    return found
-
-
 def resolution(report: dict, metric: Metric) -> float | None:
     """The smallest difference between two models that this holdout is likely to show."""
     error = report["metrics"][metric.name]["se"]
@@ -155,6 +101,15 @@ def tell(report: dict, metric: Metric) -> None:
         if measured["value"] is not None:
             error = f" ± {measured['se']:.4g}" if measured["se"] is not None else ""
             print(f"{label:<{width}}{measured['value']:.4g}{error}")
+    for note in report["notes"]:
+        print(note)
+    weak = report["weakest"]
+    for it in weak["parts"][:TOLD_WEAK]:
+        where = " and ".join(f"{at['column']} = {at['value']}" for at in it["where"])
+        print(
+            f"Weak: {shown(where)} ({it['rows']:,} rows): {METRICS[weak['metric']].label} "
+            f"{it['value']:.4g}, elsewhere {it['elsewhere']:.4g}"
+        )
     smallest = report["resolution"]["smallest_difference"]
     if smallest is None:
         print(f"{report['rows']:,} rows cannot show differences of {metric.label}: gather more.")

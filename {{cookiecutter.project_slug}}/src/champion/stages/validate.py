@@ -186,6 +186,7 @@ def check(df: pd.DataFrame, settings: Settings) -> Checked:
             continue
         findings += judged(measure, module, chosen, settings)
     findings += duplicate_ids(table, settings.data.id) + duplicate_rows(table)
+    findings += learned_from([c for c in table if c in chosen], settings)
     if target in table and settings.data.task:
         findings += possible_leaks(table, [c for c in table if c in chosen], settings)
     show_values(findings, df, settings)
@@ -279,6 +280,16 @@ def duplicate_rows(table: pd.DataFrame) -> list[Finding]:
     said = "rows are the same as an earlier one in every column"
     share = count / len(table)
     return [Finding("warning", None, "duplicate rows", count, share, said, first_rows(mask))]
+
+
+def learned_from(chosen: list[str], settings: Settings) -> list[Finding]:
+    """Personal columns that are features: no report shows their values, but a model is no report."""
+    said = (
+        "personal, and the model learns from it: its file may hold such values. Put it in "
+        "data.leave_out, unless whoever gets the model may know them"
+    )
+    named = [name for name in chosen if name in settings.data.personal]
+    return [Finding("warning", name, "personal", 0, 0.0, said) for name in named]
 
 
 def possible_leaks(table: pd.DataFrame, chosen: list[str], settings: Settings) -> list[Finding]:

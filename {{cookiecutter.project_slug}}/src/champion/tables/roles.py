@@ -6,7 +6,7 @@ import pandas as pd
 
 from champion.errors import Refusal
 from champion.project import user_module
-from champion.settings import Settings
+from champion.settings import GUARDED_SLICES, Settings
 from champion.tables.schema import kind_of
 
 UNUSABLE = ("text", "identifier")
@@ -33,6 +33,14 @@ def check_names(columns: list[str], settings: Settings) -> None:
                 meant = f"did you mean {near[0]!r}?" if near else has
                 raise Refusal(
                     f"{key} in gate.yaml is {name!r}, which the data do not have: {meant}"
+                )
+    for guard in settings.gate.guards:
+        for name in guard if isinstance(guard, dict) else [guard]:
+            column = str(name).removeprefix(GUARDED_SLICES)
+            if str(name).startswith(GUARDED_SLICES) and column not in data.slices:
+                raise Refusal(
+                    f"gate.guards in gate.yaml has {name}, and data.slices has no {column!r}: add "
+                    "the column there, or take the guard out."
                 )
     if data.target in data.personal:
         raise Refusal(

@@ -1,0 +1,1 @@
+"""Whom the model serves worse: parts of the holdout, parity between them, the weakest of all."""
