@@ -130,7 +130,13 @@ def test_dvc_shows_metrics_and_plots(sample: BakedProject, tmp_path: Path) -> No
     plots = dvc(project, "plots", "show", "--out", "plots")
     assert "WARNING" not in plots.stdout + plots.stderr
     page = (project.path / "plots/index.html").read_text(encoding="utf-8")
-    for name in ("roc.csv", "precision_recall.csv", "calibration.csv", "ranking.png", "shap.png"):
+    for name in (
+        "roc.csv",
+        "precision_recall.csv",
+        "calibration.csv",
+        "ranking.png",
+        "contributions.png",
+    ):
         assert name in page
 
 
@@ -497,7 +503,7 @@ def test_a_personal_value_is_written_nowhere_but_in_the_data(bake: Bake, tmp_pat
         name = path.relative_to(project.path).as_posix()
         if path.is_file() and not name.startswith((*data, ".git/")):
             assert mark.encode() not in path.read_bytes(), name
-    for name in ("predictions.parquet", "reports/shap.parquet"):
+    for name in ("predictions.parquet", "reports/contributions.parquet"):
         assert mark not in pd.read_parquet(project.path / name).to_csv()
     assert mark not in project.git("log", "--patch", "--all", "--text")
 
