@@ -47,6 +47,7 @@ def run(_: argparse.Namespace) -> None:
         "rows": len(table),
         "metrics": metrics(truth, said, asked),
         "slices": slices(table, truth, said, asked, settings),
+        "calibration": calibration(truth, said, task),
     }
     report["resolution"] = {
         "metric": metric.name,
@@ -133,6 +134,15 @@ def slices(
                 }
             )
     return found
+
+
+def calibration(
+    y: NDArray[np.float64], said: NDArray[np.float64], task: str
+) -> list[dict[str, float]] | None:
+    """What was said and what was so, by tenths; None for numbers."""
+    if task == "regression":
+        return None
+    return figures.calibration(y, said).round(6).to_dict("records")
 
 
 def resolution(report: dict, metric: Metric) -> float | None:
