@@ -33,7 +33,7 @@ from sklearn.svm import SVR
 
 from champion.models import scores
 from champion.settings import Settings
-from champion.stages import explain, lime
+from champion.stages import explain, explain_figures, lime
 from champion.stages.explain import explanation, importance
 from conftest import ENGINE
 
@@ -356,8 +356,9 @@ def test_dependence_names_values_only_where_they_may_be_shown(
     model, X, _, settings = fitted(task)
     settings.report.show_values, settings.data.personal = show, personal
     drawn, axes = plt.subplots(1, 2)
-    monkeypatch.setattr(explain, "figure", lambda *_, **__: nullcontext(axes))
-    explain.draw_dependence(explanation(model, X, settings), X, ["a", "self"], settings)
+    monkeypatch.setattr(explain_figures, "figure", lambda *_, **__: nullcontext(axes))
+    found = explanation(model, X, settings)
+    explain_figures.draw_dependence(found, X, ["a", "self"], settings, Path())
     assert {label.get_text() for label in axes[0].get_xticklabels()} == words
     shown = axes[1].collections[0].get_offsets()[:, 0]
     assert (shown.max() > 50) == (not show)  # a rank in per cent

@@ -24,7 +24,8 @@ from ready import TRAIN, Evidence, answers, evidence, said, trained
 from whole_projects import change
 
 V1, V2 = "model@v1.0.0", "model@v1.1.0"
-ASSETS = {"model.skops", "dvc.lock", "report.md", "verdict.json", "SHA256SUMS"}
+ASSETS = {"model.skops", "dvc.lock", "report.md", "verdict.json", "SHA256SUMS", "model_card.md",
+          "model_card.html"}  # fmt: skip
 
 
 class Story:

@@ -59,14 +59,14 @@ class Promoted:
 
     Parameters
     ----------
-    number : of the event that promotes it.
-    events : all that happened before the card is written.
+    how : by which event it goes live.
     verdict : by which it was promoted; `override`: the word of a person against it.
+    events : all that happened before the card is written.
     """
 
     version: str
     commit: str
-    number: int
+    how: str
     verdict: Event
     override: Event | None
     events: list[Event]

@@ -55,8 +55,8 @@ def status(it: Parts) -> str:
             "rests on and what the monitor sees are added when it is promoted."
         )
     return (
-        f"**{code(it.promoted.version)}**, promoted by event {it.promoted.number} of the ledger, "
-        f"commit {code(it.promoted.commit, 40)}."
+        f"**{it.promoted.version}**, {it.promoted.how} of the ledger. Its commit is "
+        f"{code(it.promoted.commit, 40)}."
     )
 
 
@@ -77,8 +77,8 @@ def details(it: Parts) -> Iterator[str]:
     lock = f"{', '.join(packages)}; the lock has the SHA-256 {code(it.lock[:16])}"
     yield facts([
         ("predicts", f"{target}, {data.task or NOT_STATED}"),
-        ("model", f"{code(it.params.get('model.kind', 'as model.py builds it'))}, a file of skops"),
-        ("MD5 of its file", code(it.model, 64)),
+        ("model", f"{code(it.params.get('model.kind', 'as model.py builds it'))}, stored by skops"),
+        ("MD5 of its file", code(it.model, 64) if it.model else NOT_STATED),
         ("environment", lock if it.lock else NOT_STATED),
         ("licence", stated(it.stated.licence)),
         ("contact", stated(it.stated.contact)),
@@ -314,7 +314,7 @@ def figures(it: Parts, *names: str) -> str:
 
 def verdict(it: Parts) -> Iterator[str]:
     if it.promoted is None:
-        yield f"{NOT_MEASURED}: it is judged in its pull request."
+        yield "*not judged yet*: that happens in its pull request."
         return
     body, override = it.promoted.verdict.body, it.promoted.override
     metric, budget, asked = body.get("metric"), body.get("budget"), body.get("asked")

@@ -11,6 +11,7 @@ from typing import Any
 MOST_BYTES = 5_000_000  # of a file
 MOST = 200  # findings, features
 LONGEST = 200  # letters of a name
+WEIGHTS = ("weight", "weight_se", "importance", "importance_std")  # of a feature
 SAYS = {  # our words for the checks of `stages/validate.py`; a user's own check is named
     "gone": "the column is gone",
     "new": "a new column, which is no feature",
@@ -97,9 +98,8 @@ def importances(content: dict[str, Any]) -> dict[str, float]:
 
 def features(content: dict[str, Any]) -> list[dict[str, Any]]:
     """The features of explanation.json, each with its numbers; None where it has none."""
-    keys = ("weight", "weight_se", "importance", "importance_std")
     return [
-        {"feature": feature, **{key: number(it.get(key)) for key in keys}}
+        {"feature": feature, **{key: number(it.get(key)) for key in WEIGHTS}}
         for it in items(content, "features")
         if (feature := name(it.get("feature")))
     ]

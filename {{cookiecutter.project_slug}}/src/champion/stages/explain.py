@@ -17,11 +17,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from champion.errors import Refusal
-from champion.figures import ACCENT, FAINT, INK, figure, short
 from champion.judge.metrics import DEFAULT_METRIC, METRICS, measure
 from champion.models import load_model, scores
 from champion.project import HOLDOUT, MODEL, REPORTS
 from champion.settings import Settings
+from champion.stages.explain_figures import draw_contributions, draw_dependence, draw_importance
 from champion.tables.read import write_parquet
 from champion.tables.roles import answers, inputs
 
@@ -36,9 +36,6 @@ TIMED = 20  # rows that may tell how slow it is
 SLOW = 1.0  # seconds of a call that do tell
 ADDITIVE_WITHIN = 1e-6  # of the largest output
 ADDITIVE_WITHIN_SINGLE = 1e-4  # where the estimator computes in single precision
-MOST_FEATURES = 15  # in a figure
-MOST_DEPENDENCES = 4  # features whose values are drawn
-MOST_CATEGORIES = 12
 CENTRED = "log-odds against the mean class"
 
 Array = NDArray[np.float64]
@@ -122,9 +119,11 @@ def run(_: argparse.Namespace) -> None:
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
     (REPORTS / "explanation.json").write_text(text + "\n", encoding="utf-8")
     shutil.rmtree(FOLDER, ignore_errors=True)
-    draw_importance(ranked, found, settings)
-    draw_contributions(found, X, list(ranked["feature"]))
-    draw_dependence(found, X, list(ranked["feature"]), settings)
+    label = METRICS[DEFAULT_METRIC[str(settings.data.task)]].label
+    names = list(ranked["feature"])
+    draw_importance(ranked, found.what, found.scale, label, FOLDER / "importance.png")
+    draw_contributions(found, X, names, FOLDER / "contributions.png")
+    draw_dependence(found, X, names, settings, FOLDER / "dependence.png")
     write_parquet(as_table(found, X, table["row_id"]), REPORTS / "contributions.parquet")
     print(f"{len(found.values):,} rows explained ({found.method})", *filter(None, [note]), sep="; ")
     for row in ranked.head(5).itertuples():
@@ -487,99 +486,3 @@ def importance(
         losses = best - goodness(with_column(repeated, name, shuffled))
         lost[name] = {"importance": np.mean(losses), "importance_std": np.std(losses)}
     return pd.DataFrame.from_dict(lost, orient="index").round(6), rows
-
-
-def draw_importance(ranked: pd.DataFrame, found: Explanation, settings: Settings) -> None:
-    shown = ranked.head(MOST_FEATURES)[::-1]
-    places = np.arange(len(shown))
-    label = METRICS[DEFAULT_METRIC[str(settings.data.task)]].label
-    height = 1.2 + 0.28 * len(shown)
-    with figure(FOLDER / "importance.png", panels=2, height=height) as (left, right):
-        left.barh(places, shown["weight"], xerr=2 * shown["weight_se"], color=ACCENT, ecolor=INK)
-        left.set(title="Weight in the predictions", xlabel=f"mean |{found.what}| ({found.scale})")
-        left.set_yticks(places, [short(name) for name in shown["feature"]])
-        right.axvline(0, color=FAINT)
-        right.errorbar(
-            shown["importance"], places, xerr=2 * shown["importance_std"],
-            fmt="o", color=ACCENT, capsize=2,
-        )  # fmt: skip
-        right.set(title="Loss when shuffled", xlabel=label, ylim=left.get_ylim())
-        right.set_yticks(places, [])
-        for axis in (left, right):
-            axis.locator_params(axis="x", nbins=5)
-
-
-def draw_contributions(found: Explanation, X: pd.DataFrame, order: list[str]) -> None:
-    """One dot a row and feature: how far it moved the prediction, coloured by its value."""
-    if found.values.shape[2] > 1:
-        return
-    shown = order[:MOST_FEATURES][::-1]
-    jitter = np.random.default_rng(0)
-    with figure(FOLDER / "contributions.png", height=1.4 + 0.3 * len(shown), width=5.6) as axis:
-        axis.axvline(0, color=INK, linewidth=0.8)
-        for height, name in enumerate(shown):
-            moved = found.values[:, X.columns.get_loc(name), 0]
-            value = X[name].iloc[: len(moved)]
-            colour = value.rank(pct=True).fillna(0.5) if ordered(value) else None
-            axis.scatter(
-                moved, height + jitter.uniform(-0.3, 0.3, len(moved)), s=3, alpha=0.6, linewidths=0,
-                c=INK if colour is None else colour, cmap=None if colour is None else "coolwarm",
-            )  # fmt: skip
-        axis.set_yticks(range(len(shown)), [short(name) for name in shown])
-        axis.set(
-            title="What moved each prediction",
-            xlabel=f"{found.what} ({found.scale})\nblue: low · red: high · black: a category",
-        )
-
-
-def ordered(values: pd.Series) -> bool:
-    return values.dtype.kind in "fM"
-
-
-def draw_dependence(
-    found: Explanation, X: pd.DataFrame, order: list[str], settings: Settings
-) -> None:
-    """How the contribution of the strongest features depends on their values.
-
-    Values that may not be shown are ranks, or numbered categories.
-    """
-    names = order[:MOST_DEPENDENCES]
-    several = found.values.shape[2] > 1
-    with figure(FOLDER / "dependence.png", panels=len(names), height=3.2, width=3.1) as axes:
-        for axis, name in zip(np.atleast_1d(axes), names, strict=True):
-            place = X.columns.get_loc(name)
-            moved = found.sizes[:, place] if several else found.values[:, place, 0]
-            shown = settings.report.show_values and name not in settings.data.personal
-            axis.set_title(short(name))
-            axis.axhline(0, color=FAINT)
-            draw_one = draw_numbers if ordered(X[name]) else draw_categories
-            draw_one(axis, X[name].iloc[: len(moved)], moved, shown)
-        what = f"|{found.what}|, mean of the classes" if several else found.what
-        np.atleast_1d(axes)[0].set_ylabel(f"{what} ({found.scale})")
-
-
-def draw_numbers(axis: Any, values: pd.Series, moved: Array, shown: bool) -> None:
-    x = values if shown else 100 * values.rank(pct=True)
-    axis.scatter(x, moved, s=4, alpha=0.4, color=ACCENT, linewidths=0)
-    axis.set_xlabel("" if shown else "rank of the value, %")
-    if values.dtype.kind == "M" and shown:
-        axis.tick_params(axis="x", rotation=30)
-
-
-def draw_categories(axis: Any, values: pd.Series, moved: Array, shown: bool) -> None:
-    """The mean of the most frequent categories, with two deviations, the largest on top."""
-    grouped = pd.Series(moved, index=values.index).groupby(values.fillna("(missing)"))
-    table = pd.DataFrame({"count": grouped.size(), "mean": grouped.mean(), "std": grouped.std()})
-    table = table.sort_values("count", ascending=False, kind="stable").head(MOST_CATEGORIES)
-    names = [short(name) for name in table.index] if shown else numbered(len(table))
-    table = table.assign(name=names).sort_values("mean", kind="stable")
-    places = np.arange(len(table))
-    axis.errorbar(
-        places, table["mean"], 2 * table["std"].fillna(0), fmt="o", color=ACCENT, capsize=2
-    )
-    axis.set_xticks(places, table["name"], rotation=90 if len(table) > 4 else 0)
-    axis.set_xlabel("mean, two deviations")
-
-
-def numbered(count: int) -> list[str]:
-    return [f"value {rank}" for rank in range(1, count + 1)]
