@@ -26,7 +26,7 @@ from whole_tables import TABLES, Table, subscribers, visits
 PYTHON = sys.executable
 MADE = {"dvc.lock", "reports/cv.json", "reports/data.json", "reports/explanation.json",
         "reports/folds.json", "reports/holdout.json"}  # fmt: skip
-STAGES = ("validate", "split", "train", "evaluate", "explain")
+STAGES = ("validate", "split", "train", "evaluate", "explain", "card")
 
 
 def dvc(project: BakedProject, *arguments: str, check: bool = True, **variables: str) -> Done:

@@ -19,7 +19,7 @@ from conftest import ENGINE
 from tables_desk import Desk, Said
 
 ROWS = 400
-STAGES = ("validate", "split", "train", "evaluate", "explain")
+STAGES = ("validate", "split", "train", "evaluate", "explain", "card")
 MODEL = (ENGINE / "{{cookiecutter.__package}}" / "model.py").read_text(encoding="utf-8")
 
 
@@ -117,7 +117,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Bench:
         bench.set("params.yaml", model={"kind": "boosted"})
         assert bench.run("describe").code == 0
         bench.set("params.yaml", model={"kind": "boosted"})
-        bench.through("explain")
+        bench.through("card")
     return bench
 
 
@@ -148,12 +148,13 @@ def regression(bench: Bench, change: Callable[[pd.DataFrame], None]) -> None:
 def test_every_stage_runs(bench: Bench) -> None:
     assert {p.name for p in bench.path.glob("reports/*")} >= {
         "data.json", "cv.json", "holdout.json", "explanation.json", "figures", "explanation",
+        "model_card.md", "model_card.html",
     }  # fmt: skip
 
 
 def test_run_again_each_stage_writes_the_same_bytes(bench: Bench) -> None:
     before = bench.files()
-    bench.through("explain")
+    bench.through("card")
     assert bench.files() == before
 
 

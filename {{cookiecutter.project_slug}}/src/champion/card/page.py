@@ -28,7 +28,7 @@ th, td { text-align: left; vertical-align: top; padding: 5px 18px 5px 0;
 th { color: var(--soft); font-weight: 600; } thead:not(:has(th:not(:empty))) { display: none; }
 td:first-child { min-width: 9em; }
 figure { margin: 16px 0; padding: 14px; background: #fff; border: 1px solid var(--line);
-  border-radius: 8px; overflow-x: auto; } figure img { max-width: 100%; display: block; }
+  border-radius: 8px; overflow-x: auto; } figure img { max-width: 100%; max-height: 340px; display: block; }
 figcaption { color: #59636e; font-size: 13px; margin-top: 8px; }
 """
 

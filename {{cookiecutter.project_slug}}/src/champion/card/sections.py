@@ -147,14 +147,16 @@ def training(it: Parts) -> Iterator[str]:
         when = f"{prose(period[0])} to {prose(period[1])}"
     else:
         when = "*not shown*" if data.time else "*not stated*: no column is the time"
-    errors, warnings = (len(claims.items(report, level)) for level in ("errors", "warnings"))
+    counts = [(level, len(claims.items(report, f"{level}s"))) for level in ("error", "warning")]
+    said = [f"{count} {level}{'s' * (count != 1)}" for level, count in counts]
+    validation = ", ".join(said) if report else NOT_MEASURED
     yield facts([
         ("source", stated(it.stated.data_source)),
         ("licence", stated(it.stated.data_licence)),
         ("version (MD5)", code(it.data, 64) if it.data else NOT_STATED),
         ("size", size),
         ("period", when),
-        ("validation", f"{errors} errors, {warnings} warnings" if report else NOT_MEASURED),
+        ("validation", validation),
         ("left out of the features", codes(data.leave_out, 20) or "nothing"),
     ])  # fmt: skip
     found = [[code(f["column"] or "(table)"), f"{f['count']:,}", prose(f["message"])]
@@ -275,7 +277,10 @@ def calibration(it: Parts) -> Iterator[str]:
         return
     total = sum(each["rows"] for each in bins)
     gap = sum(each["rows"] * abs(each["said"] - each["observed"]) for each in bins) / total
-    yield f"In tenths of the rows, said and observed differ by {amount(gap)} in the mean."
+    yield (
+        f"Over tenths of the rows, the predicted probability and the observed share differ by "
+        f"{amount(gap)} in the mean."
+    )
     yield figures(it, "calibration", "residuals")
 
 
@@ -287,7 +292,11 @@ def explanations(it: Parts) -> Iterator[str]:
         return
     method, scale = (prose(claims.name(report.get(key)) or "?") for key in ("method", "scale"))
     name = "LIME" if method == "lime" else f"SHAP ({method})"
-    yield f"{name} of {rows:,.0f} rows of the holdout, in {scale}; and what it costs to shuffle a column."
+    metric = prose(label(DEFAULT_METRIC.get(str(it.settings.data.task), "?")))
+    yield (
+        f"By {name}, on {rows:,.0f} rows of the holdout, in {scale}, ± a standard error; and what "
+        f"{metric} loses when the column is shuffled, ± a deviation of the repeats."
+    )
     found = [
         [code(each["feature"]), spread(each["weight"], each["weight_se"]),
          spread(each["importance"], each["importance_std"])]

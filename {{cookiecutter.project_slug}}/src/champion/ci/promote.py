@@ -81,7 +81,7 @@ def put_forward(api: Api, it: Promotion) -> None:
 
         version = next_version(before, part, taken)
         body = {"version": version, "commit": it.commit, "verdict": it.verdict,
-                "override": override, "model": it.model, "data": it.data,
+                "override": override, "model": it.model, "data": it.data, "card": True,
                 "run": record.this_run()}  # fmt: skip
         return Entry(body, completed(held.events, body, "promoted"))
 
@@ -169,6 +169,7 @@ def put_back(api: Api, it: Promotion) -> None:
             "version": it.version,
             "commit": it.commit,
             "reason": reason[:400],
+            "card": True,
             "run": record.this_run(),
         }
         key = f"rollback/{it.version}/{reign.number}"
