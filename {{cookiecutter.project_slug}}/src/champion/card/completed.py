@@ -18,6 +18,7 @@ from champion.figures import draw_calibration
 from champion.judge import claims, report
 from champion.judge.events import Event
 from champion.judge.metrics import DEFAULT_METRIC, METRICS
+from champion.markdown import clean
 from champion.settings import GATE, PARAMS, Settings, read_yaml
 from champion.stages.explain_figures import draw_importance
 from champion.workspace.git import show
@@ -73,18 +74,20 @@ def extract(commit: str, folder: Path) -> None:
 def draw(it: Parts, folder: Path) -> None:
     """Draw what has numbers."""
     folder.mkdir()
+    draw_numbers(it, folder)
+    assert it.promoted
+    if report.drawn(judged := it.promoted.verdict.body):
+        report.draw(judged, folder / report.FIGURE)
+
+
+def draw_numbers(it: Parts, folder: Path) -> None:
     said, task = it.reports["explanation"], str(it.settings.data.task)
-    strong = [each for each in claims.features(said) if each["weight"] is not None]
-    if strong:
+    if strong := [each for each in claims.features(said) if each["weight"] is not None]:
         what = "LIME contribution" if said.get("method") == "lime" else "SHAP value"
-        scale = claims.name(said.get("scale")) or "?"
+        scale = clean(claims.name(said.get("scale")) or "?")
         metric = METRICS[DEFAULT_METRIC[task]].label if task in DEFAULT_METRIC else "?"
         ranked = pd.DataFrame(strong).astype(dict.fromkeys(claims.WEIGHTS, float))
+        ranked["feature"] = ranked["feature"].map(clean)
         draw_importance(ranked, what, scale, metric, folder / "importance.png")
     if bins := claims.bins(it.reports["holdout"]):
-        label = "predicted probability"
-        draw_calibration(pd.DataFrame(bins), label, folder / "calibration.png")
-    assert it.promoted
-    judged = it.promoted.verdict.body
-    if report.drawn(judged):
-        report.draw(judged, folder / report.FIGURE)
+        draw_calibration(pd.DataFrame(bins), "predicted probability", folder / "calibration.png")
