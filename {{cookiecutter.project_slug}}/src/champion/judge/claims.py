@@ -88,14 +88,6 @@ def findings_of(content: dict[str, Any], level: str) -> list[dict[str, Any]]:
     return found
 
 
-def importances(content: dict[str, Any]) -> dict[str, float]:
-    """The importance of each feature, of explanation.json."""
-    pairs = ((name(it.get("feature")), it.get("importance")) for it in items(content, "features"))
-    return {
-        feature: value for feature, said in pairs if feature and (value := number(said)) is not None
-    }
-
-
 def features(content: dict[str, Any]) -> list[dict[str, Any]]:
     """The features of explanation.json, each with its numbers; None where it has none."""
     return [
