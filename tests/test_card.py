@@ -281,8 +281,9 @@ def event(number: int, kind: str, body: dict[str, Any], by: str | None = None) -
     return Event(number, kind, f"2026-11-{number:02}T00:00:00Z", f"key{number}", by, body)
 
 
-def promotion(version: str, verdict: int) -> dict[str, Any]:
-    return {"version": version, "commit": "c" * 40, "verdict": verdict, "model": "m" * 32}
+def promotion(version: str, verdict: int, override: object = None) -> dict[str, Any]:
+    return {"version": version, "commit": "c" * 40, "verdict": verdict, "model": "m" * 32,
+            "override": override}  # fmt: skip
 
 
 @pytest.fixture
@@ -348,7 +349,7 @@ def test_an_override_and_a_first_model_are_told_in_the_card(
             2, "override", {"commit": "c" * 40, "reason": "it is the law", "verdict": 1}, "grace"
         ),
     ]
-    text = completed(events, promotion("v1.0.0", 1), "promoted")["model_card.md"].decode()
+    text = completed(events, promotion("v1.0.0", 1, 2), "promoted")["model_card.md"].decode()
     said = split(text)[1]["Verdict and approval"]
     for words in (
         "**Worse**",
@@ -357,6 +358,11 @@ def test_an_override_and_a_first_model_are_told_in_the_card(
         "looks spent | *not stated*",
     ):
         assert words in said, words
+    for other in (None, 1, 3, "2"):  # of an older event, or a forged one
+        text = completed(events, promotion("v1.0.0", 1, other), "promoted")[
+            "model_card.md"
+        ].decode()
+        assert "overridden by | *not stated*" in text
 
 
 def test_nothing_that_was_merged_stops_a_promotion(

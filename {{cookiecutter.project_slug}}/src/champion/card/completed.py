@@ -40,17 +40,16 @@ def completed(events: list[Event], promotion: dict[str, Any], manner: str) -> di
     """
     how = f"{manner} by event {len(events) + 1}"
     judged = events[promotion["verdict"] - 1]
-    words = [
-        it for it in events if it.kind == "override" and it.body.get("verdict") == judged.number
-    ]
+    word = promotion.get("override")
+    said = events[word - 1] if isinstance(word, int) and 0 < word <= len(events) else None
+    override = said if said and said.kind == "override" else None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         extract(promotion["commit"], folder)
         parts = gather(folder, promotion.get("model") or "")
         parts.promoted = Promoted(
-            promotion["version"], promotion["commit"], how, judged,
-            None if judged.body["merge"] or not words else words[-1], events,
-        )  # fmt: skip
+            promotion["version"], promotion["commit"], how, judged, override, events
+        )
         out = folder / "card"
         draw(parts, out)
         parts.figures = sorted(Path(path.name) for path in out.glob("*.png"))

@@ -342,6 +342,8 @@ def verdict(it: Parts) -> Iterator[str]:
     )
     if isinstance(asked, dict):
         rows.append(("asked for by", f"{code(asked.get('by'))}: {prose(asked.get('reason'))}"))
+    if not override and not body["merge"]:
+        rows.append(("overridden by", NOT_STATED))
     if override:
         rows.append(("overridden by", f"{code(override.by)}: {prose(override.body['reason'])}"))
     rows.append(("approved by", f"{NOT_STATED}: the ledger keeps who asked and who overrode"))
