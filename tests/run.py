@@ -107,7 +107,7 @@ def demo(_: list[str]) -> int:
     project = generate(fresh("demo"))
     say("2. Set it up: environment, remote, schema")
     call("make", "setup", folder=project)
-    say("3. Train the first champion: validate, split, train, evaluate, explain")
+    say("3. Train the first champion: validate, split, train, evaluate, explain, card")
     call("make", "repro", folder=project)
     seconds = time.monotonic() - started
     say(f"Done in {seconds:.0f} s. Where to look, in {project.relative_to(ROOT)}:")
@@ -115,6 +115,7 @@ def demo(_: list[str]) -> int:
         "reports/holdout.json": "the result on rows that no training saw, overall and by slice",
         "reports/figures": "ROC, calibration, confusion",
         "reports/explanation": "what the model looks at",
+        "reports/model_card.html": "the model card: what it is for, on which data, how good",
         "src/flight_delays/model.py": "the model: change it, then `make repro`",
         "data/later": "more months: `make data FILE=data/later/flights-2013-02.parquet`",
     }.items():

@@ -428,7 +428,8 @@ def test_a_claimed_number_can_be_shown_or_is_left_out(folder: Path, value: str) 
     found = claims.findings(reports, "errors")
     assert [(it["count"], it["share"]) for it in found] in ([], [(0, None)])
     assert all(it["rows"] == [3] for it in found)
-    assert claims.importances(claims.read(reports / "explanation.json")) == {}
+    features = claims.features(claims.read(reports / "explanation.json"))
+    assert [it["importance"] for it in features] in ([], [None])
     assert claims.folds(reports, "roc_auc") in ([], [0.5])
     assert claims.holdout(reports, "roc_auc") is None
     assert claims.seconds(reports / "seconds.json") is None
@@ -456,9 +457,8 @@ def test_no_report_breaks_what_is_told_of_it(
         for it in claims.findings(reports, level):
             assert isinstance(it["count"], int)
             assert all(isinstance(row, int) for row in it["rows"])
-    assert all(
-        map(math.isfinite, claims.importances(claims.read(reports / "explanation.json")).values())
-    )
+    for it in claims.features(claims.read(reports / "explanation.json")):
+        assert all(it[key] is None or math.isfinite(it[key]) for key in claims.WEIGHTS)
     claims.folds(reports, "roc_auc")
     claims.holdout(reports, "roc_auc")
     claims.seconds(reports / "data.json")

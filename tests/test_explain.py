@@ -4,6 +4,7 @@ import importlib.util
 import json
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from sklearn.svm import SVR
 
 from champion.models import scores
 from champion.settings import Settings
-from champion.stages import explain
+from champion.stages import explain, explain_figures, lime
 from champion.stages.explain import explanation, importance
 from conftest import ENGINE
 
@@ -198,7 +199,8 @@ def test_the_values_add_up_in_the_columns_of_the_data(name: str) -> None:
     _, _, method, scale = MODELS[name]
     found = explanation(model, X, settings)
     assert (found.method, found.scale) == (method, scale)
-    assert found.additivity < found.within
+    assert found.adds_up
+    assert found.additivity is not None
     said = scores(model, X, str(settings.data.task)).reshape(len(X), -1)[: len(found.values)]
     assert found.values.shape == (len(said), X.shape[1], said.shape[1])
     # What is missing is the base, one number an output.
@@ -255,6 +257,115 @@ def test_the_values_of_any_estimator_are_near_shapleys() -> None:
     assert np.corrcoef(ours.ravel(), np.ravel(theirs))[0, 1] > 0.98
 
 
+def independent(rows: int = 600) -> pd.DataFrame:
+    random = np.random.default_rng(4)
+    X = pd.DataFrame(random.normal(size=(rows, 4)), columns=list("pqrs"))
+    return X.assign(word=pd.Series(random.choice(["x", "y"], rows), dtype="str"))
+
+
+def by_lime(task: str) -> Settings:
+    settings = settings_for(task)
+    settings.params.explain.method = "lime"
+    return settings
+
+
+def test_lime_and_shap_agree_on_a_linear_model() -> None:
+    X = independent()
+    y = 4 * X["p"] - 2 * X["q"] + X["r"] + 0.5 * (X["word"] == "x")
+    model = make_pipeline(one_hot(), Ridge()).fit(X, y)
+    shaps, limes = (
+        explanation(model, X, settings)
+        for settings in (settings_for("regression"), by_lime("regression"))
+    )
+    assert (limes.method, limes.scale, limes.additivity) == ("lime", "prediction", None)
+    assert limes.adds_up
+    assert limes.fidelity is not None
+    assert limes.fidelity > 0.2  # of one quartile against the others
+    assert list(np.argsort(limes.strength)) == list(np.argsort(shaps.strength))
+    ours, theirs = limes.values[:, :, 0], shaps.values[:, :, 0]
+    for place in (0, 1, 2, 4):
+        strong = np.abs(theirs[:, place]) > theirs[:, place].std()
+        assert (np.sign(ours) == np.sign(theirs))[strong, place].mean() > 0.99
+        assert np.corrcoef(ours[:, place], theirs[:, place])[0, 1] > 0.9
+        assert ours[:, place].std() == pytest.approx(theirs[:, place].std(), rel=0.25)
+    assert np.abs(ours[:, 3]).mean() < 0.1 < np.abs(ours[:, 4]).mean()  # one that says nothing
+
+
+def test_limes_weights_are_those_of_a_weighted_ridge() -> None:
+    """By the normal equations, around one row: the near ones count more."""
+    X = independent(300)
+    said = np.column_stack([X["p"] ** 2, X["q"] * X["r"]])
+    binned = lime.bins(X, X)
+    row = binned[0]
+    weights, fit = lime.local(row, binned, said)
+    same = (binned == row).astype(float)
+    distance = np.sqrt((1 - same).sum(axis=1))
+    near = np.sqrt(np.exp(-(distance**2) / (0.75 * np.sqrt(5)) ** 2))
+    middle = np.average(same, axis=0, weights=near), np.average(said, axis=0, weights=near)
+    A, b = same - middle[0], said - middle[1]
+    expected = np.linalg.solve(A.T @ (near[:, None] * A) + np.eye(5), A.T @ (near[:, None] * b))
+    np.testing.assert_allclose(weights, expected, atol=1e-9)
+    assert 0 < fit < 1
+
+
+def test_lime_cuts_at_quartiles_and_keeps_categories_and_gaps_apart() -> None:
+    X = table()
+    binned = pd.DataFrame(lime.bins(X, X), columns=X.columns)
+    for name in ("a_b_x", "self", "when", "price $ per $"):
+        sizes = binned.loc[X[name].notna(), name].value_counts(normalize=True)
+        assert set(sizes.index) == {0, 1, 2, 3}
+        assert sizes.between(0.24, 0.26).all()
+    assert (binned["self"] == -1).equals(X["self"].isna())
+    for name in ("a", "yes"):
+        assert len(binned.groupby([name, X[name].fillna("gap").astype(str)])) == X[name].nunique(
+            dropna=False
+        )
+    unknown = X.head(1).assign(a="never seen")
+    assert lime.bins(unknown, X)[0][0] == -1
+
+
+@pytest.mark.parametrize(
+    "name", ["boosted", "calibrated, classes", "columns mixed", "boosted, large numbers"]
+)
+def test_lime_explains_any_estimator_and_no_row_depends_on_the_company(name: str) -> None:
+    model, X, _, settings = fitted(name)
+    settings.params.explain.method = "lime"
+    found = explanation(model, X.head(60), settings, X)
+    outputs = scores(model, X.head(1), str(settings.data.task)).size
+    assert found.values.shape == (60, X.shape[1], outputs)
+    strength = pd.Series(found.strength, X.columns)
+    assert {"a_b_x", "a"} <= set(strength.nlargest(4).index)
+    alone = explanation(model, X.iloc[7:8], settings, X)
+    np.testing.assert_allclose(alone.values[0], found.values[7], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("show", "personal", "words"),
+    [
+        (True, [], {"b", "b_x", "x", "(missing)"}),
+        (False, [], {"value 1", "value 2", "value 3", "value 4"}),
+        (True, ["a"], {"value 1", "value 2", "value 3", "value 4"}),
+    ],
+)
+@pytest.mark.parametrize("task", ["boosted", "boosted, classes"])
+def test_dependence_names_values_only_where_they_may_be_shown(
+    show: bool, personal: list[str], words: set[str], task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import matplotlib.pyplot as plt
+
+    model, X, _, settings = fitted(task)
+    settings.report.show_values, settings.data.personal = show, personal
+    drawn, axes = plt.subplots(1, 2)
+    monkeypatch.setattr(explain_figures, "figure", lambda *_, **__: nullcontext(axes))
+    found = explanation(model, X, settings)
+    explain_figures.draw_dependence(found, X, ["a", "self"], settings, Path())
+    assert {label.get_text() for label in axes[0].get_xticklabels()} == words
+    shown = axes[1].collections[0].get_offsets()[:, 0]
+    assert (shown.max() > 50) == (not show)  # a rank in per cent
+    assert ("mean of the classes" in axes[0].get_ylabel()) == (task != "boosted")
+    plt.close(drawn)
+
+
 def test_one_hot_columns_belong_to_the_column_that_made_them() -> None:
     """`category__a_b_x` is the value `b_x` of `a`, the value `x` of `a_b`, or a column."""
     X = table()
@@ -281,6 +392,8 @@ def test_a_scale_on_which_nothing_adds_up_is_told() -> None:
     native = HistGradientBoostingClassifier(max_iter=20, categorical_features=[0])
     model = make_pipeline(numbers(), native).fit(X, target(X, "binary"))
     found = explanation(model, X, settings_for("binary"))
+    assert not found.adds_up
+    assert found.additivity is not None
     assert found.additivity > 1e-3 > found.within
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from champion.judge import context
 from champion.judge.budget import sketch
 from champion.judge.challenge import decide, other_seed, prepare, refuse_lost_rows
 from champion.judge.champion import base
@@ -386,3 +387,25 @@ def test_a_judge_that_was_killed_leaves_nothing_that_is_trusted(branch: BakedPro
     process.wait()
     assert not list((branch.path / ".champion").glob("runs/*"))
     assert "No change" in branch.champion("judge").stdout
+
+
+def test_a_change_of_what_the_models_look_at_is_told_from_chance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(**features: tuple[float | None, float | None]) -> str:
+        rows = [{"feature": name, "importance": value, "importance_std": std}
+                for name, (value, std) in features.items()]  # fmt: skip
+        return json.dumps({"features": [*rows, "damaged", {"feature": 3}]})
+
+    before = said(hour=(0.3, 0.02), temp=(0.1, 0.02), old=(0.05, 0.01), vague=(0.2, None))
+    after = said(hour=(0.2, 0.02), temp=(0.12, 0.02), new=(0.04, 0.01), vague=(0.1, 0.01))
+    monkeypatch.setattr(context, "show", lambda commit, path: before if commit == "c" else "")
+    (tmp_path / "explanation.json").write_text(after)
+    found = {it["feature"]: it for it in context.explanations("c", tmp_path)}
+    assert list(found)[:2] in (["hour", "vague"], ["vague", "hour"])
+    assert {name: it["moved"] for name, it in found.items()} == {
+        "hour": True, "temp": False, "old": None, "new": None, "vague": None,
+    }  # fmt: skip
+    assert found["hour"]["se"] == pytest.approx(0.02 * 2**0.5)
+    assert (found["old"]["challenger"], found["new"]["champion"]) == (None, None)
+    assert not context.explanations("other", tmp_path / "empty")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,7 +27,7 @@ from whole_tables import TABLES, Table, subscribers, visits
 PYTHON = sys.executable
 MADE = {"dvc.lock", "reports/cv.json", "reports/data.json", "reports/explanation.json",
         "reports/folds.json", "reports/holdout.json"}  # fmt: skip
-STAGES = ("validate", "split", "train", "evaluate", "explain")
+STAGES = ("validate", "split", "train", "evaluate", "explain", "card")
 
 
 def dvc(project: BakedProject, *arguments: str, check: bool = True, **variables: str) -> Done:
@@ -122,6 +123,26 @@ def test_a_second_run_does_nothing(sample: BakedProject) -> None:
     assert lock(sample) == before
 
 
+def test_what_people_state_is_in_the_card_and_trains_nothing_again(
+    sample: BakedProject, tmp_path: Path
+) -> None:
+    project = copied(sample, tmp_path / "flights")
+    card = (project.path / "reports/model_card.md").read_text(encoding="utf-8")
+    measured = read(project, "holdout")["metrics"]["roc_auc"]["value"]
+    assert f"value: {measured}" in card
+    assert "| licence | `CC0-1.0` |" in card
+    path = project.path / "card.yaml"
+    stated = YAML(typ="safe").load(path)
+    YAML(typ="safe").dump({**stated, "limits": "It is only an example."}, path)
+    said = project.champion("repro").stdout
+    assert re.findall(r"Running stage '(\w+)'", said) == ["card"]
+    again = (project.path / "reports/model_card.md").read_text(encoding="utf-8")
+    assert again.endswith("\nIt is only an example.\n")
+    page = (project.path / "reports/model_card.html").read_text(encoding="utf-8")
+    assert "It is only an example." in page
+    assert page.count("data:image/png;base64,") == 3
+
+
 def test_dvc_shows_metrics_and_plots(sample: BakedProject, tmp_path: Path) -> None:
     project = copied(sample, tmp_path / "flights")
     commit(project, "Train")
@@ -130,7 +151,13 @@ def test_dvc_shows_metrics_and_plots(sample: BakedProject, tmp_path: Path) -> No
     plots = dvc(project, "plots", "show", "--out", "plots")
     assert "WARNING" not in plots.stdout + plots.stderr
     page = (project.path / "plots/index.html").read_text(encoding="utf-8")
-    for name in ("roc.csv", "precision_recall.csv", "calibration.csv", "ranking.png", "shap.png"):
+    for name in (
+        "roc.csv",
+        "precision_recall.csv",
+        "calibration.csv",
+        "ranking.png",
+        "contributions.png",
+    ):
         assert name in page
 
 
@@ -230,6 +257,9 @@ def test_a_table_gives_a_green_project_without_an_edit(
     assert measured["metrics"][metric]["se"] >= 0
     explained = read(project, "explanation")
     assert {row["feature"] for row in explained["features"]} == table.features
+    card = (project.path / "reports/model_card.md").read_text(encoding="utf-8")
+    assert f"name: About {name}" in card
+    assert "**Purpose.** *not stated*" in card
     for look in ALSO.get(name, ()):
         look(project)
 
@@ -497,7 +527,7 @@ def test_a_personal_value_is_written_nowhere_but_in_the_data(bake: Bake, tmp_pat
         name = path.relative_to(project.path).as_posix()
         if path.is_file() and not name.startswith((*data, ".git/")):
             assert mark.encode() not in path.read_bytes(), name
-    for name in ("predictions.parquet", "reports/shap.parquet"):
+    for name in ("predictions.parquet", "reports/contributions.parquet"):
         assert mark not in pd.read_parquet(project.path / name).to_csv()
     assert mark not in project.git("log", "--patch", "--all", "--text")
 

@@ -75,7 +75,11 @@ def verdict(word: str = "better", merge: bool = True, delta: float = 0.017) -> d
              "message": "missing"}
         ],
         "drift": [{"column": "temp", "measure": "PSI", "value": 0.3}],
-        "explanations": [{"feature": "hour", "champion": 0.3, "challenger": 0.2}],
+        "explanations": [
+            {"feature": "hour", "champion": 0.3, "challenger": 0.2, "se": 0.03, "moved": True},
+            {"feature": "gust", "champion": None, "challenger": 0.04, "se": None, "moved": None},
+            {"feature": "temp", "champion": 0.01, "challenger": 0.02, "se": 0.02, "moved": False},
+        ],
         "cv": {"champion": 0.7, "challenger": 0.71},
         "figures": ["ranking.png"],
     }  # fmt: skip
@@ -182,10 +186,18 @@ def test_shows_the_owners_files_first_and_jargon_only_in_folds(tmp_path: Path) -
     assert text.index("- `gate.yaml`") < text.index("- `params.yaml`")
     assert re.findall(r"<summary>(.*?)</summary>", text) == [
         "Data (27,004 → 51,955 rows, 24,951 added, 0 removed, 1 warning)", "Parameters (1)",
-        "Packages (1)", "Slices that moved (1 of 2)", "What the models look at", "Files (2)",
+        "Packages (1)", "Slices that moved (1 of 2)", "What the models look at (2 of 3 features changed)", "Files (2)",
         "Figures (1)", "Provenance (look 3 of 50)",
     ]  # fmt: skip
     assert f"[77, attempt 1]({RUN})" in text
+
+
+def test_tells_which_features_count_for_more_or_less_beyond_chance(tmp_path: Path) -> None:
+    text = as_markdown(written(verdict(), tmp_path), "figures")
+    inside = text.partition("What the models look at")[2].partition("</details>")[0]
+    assert "| `hour` | .300 | .200 | -.100 ± .030 |" in inside
+    assert "| `gust` | none | .040 | new |" in inside
+    assert "| `temp` | .010 | .020 |  |" in inside
 
 
 def test_leaves_out_what_is_empty(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from conftest import ENGINE
 from tables_desk import Desk, Said
 
 ROWS = 400
-STAGES = ("validate", "split", "train", "evaluate", "explain")
+STAGES = ("validate", "split", "train", "evaluate", "explain", "card")
 MODEL = (ENGINE / "{{cookiecutter.__package}}" / "model.py").read_text(encoding="utf-8")
 
 
@@ -117,7 +117,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Bench:
         bench.set("params.yaml", model={"kind": "boosted"})
         assert bench.run("describe").code == 0
         bench.set("params.yaml", model={"kind": "boosted"})
-        bench.through("explain")
+        bench.through("card")
     return bench
 
 
@@ -148,12 +148,13 @@ def regression(bench: Bench, change: Callable[[pd.DataFrame], None]) -> None:
 def test_every_stage_runs(bench: Bench) -> None:
     assert {p.name for p in bench.path.glob("reports/*")} >= {
         "data.json", "cv.json", "holdout.json", "explanation.json", "figures", "explanation",
+        "model_card.md", "model_card.html",
     }  # fmt: skip
 
 
 def test_run_again_each_stage_writes_the_same_bytes(bench: Bench) -> None:
     before = bench.files()
-    bench.through("explain")
+    bench.through("card")
     assert bench.files() == before
 
 
@@ -495,8 +496,18 @@ class Slow(ClassifierMixin, BaseEstimator):
 """
 
 
-def test_an_estimator_too_slow_to_explain_gets_a_smaller_answer(bench: Bench) -> None:
-    bench.set("params.yaml", cv={"folds": 0}, explain={"rows": 150, "seconds": 1})
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("shap", r"\d rows explained \(permutation\); \d of 150 rows have SHAP"),
+        ("lime", r"\d+ rows explained \(lime\); LIME asked of [\d,]+ rows instead of 5,000"),
+    ],
+)
+def test_an_estimator_too_slow_to_explain_gets_a_smaller_answer(
+    bench: Bench, method: str, words: str
+) -> None:
+    limits = {"rows": 150, "seconds": 1, "method": method}
+    bench.set("params.yaml", cv={"folds": 0}, explain=limits)
     bench.estimator("Slow()", (f"{bench.package}.model.Slow",))
     path = bench.source("model.py")
     head = "from sklearn.base import BaseEstimator, ClassifierMixin\n"
@@ -505,11 +516,62 @@ def test_an_estimator_too_slow_to_explain_gets_a_smaller_answer(bench: Bench) ->
         file.write(SLOW)
     bench.through("evaluate")
     said = bench.run("explain")
-    assert re.match(r"\d rows explained \(permutation\); \d of 150 rows have SHAP", said.out), (
-        said.all
-    )
+    assert re.match(words, said.out), said.all
     assert re.search(r"; \d+ of 150 rows were shuffled: more take too long", said.out)
     assert "more take too long" in (bench.path / "reports/explanation.json").read_text()
+
+
+def row_of(bench: Bench, side: str = "holdout") -> str:
+    return str(pd.read_parquet(bench.path / f"data/{side}.parquet")["row_id"][3])
+
+
+def test_the_contributions_to_a_row_lead_from_the_mean_to_its_prediction(bench: Bench) -> None:
+    bench.set("gate.yaml", report={"show_values": True})
+    asked = row_of(bench)
+    said = bench.run("explain-row", asked[:12])
+    assert said.code == 0, said.all
+    lines = said.out.splitlines()
+    assert lines[0] == f"row {asked}, of the holdout"
+    start, end = (float(it) for it in re.findall(r"[-+]?\d*\.\d+", lines[2])[:2])
+    moved = {line.split()[1]: float(line.split()[0]) for line in lines[3:]}
+    assert set(moved) == {"size", "weight", "colour", "member", "day"}
+    assert start + sum(moved.values()) == pytest.approx(end, abs=0.005)
+    predicted = pd.read_parquet(bench.path / "predictions.parquet").set_index("row_id")["score"]
+    score = predicted[asked]
+    assert lines[1] == f"prediction: {score:.1%} for won = True"
+    assert np.log(score / (1 - score)) == pytest.approx(end, abs=0.001)
+    sizes = [abs(value) for value in moved.values()]
+    assert sizes == sorted(sizes, reverse=True)
+    colours = pd.read_parquet(bench.path / "data/holdout.parquet").set_index("row_id")["colour"]
+    assert f"colour = {colours[asked]}" in said.out
+    again = bench.run("explain-row", row_of(bench, "train"))
+    assert "train: the model has learned from it" in again.out
+
+
+def test_a_row_explained_by_lime_says_how_well_the_linear_model_fits(bench: Bench) -> None:
+    bench.set("params.yaml", explain={"method": "lime"})
+    said = bench.run("explain-row", row_of(bench))
+    assert re.search(r"LIME contributions .*explains \d+% \(R²\)", said.out), said.all
+
+
+def test_a_row_is_found_by_its_id_and_shows_only_what_may_be_shown(bench: Bench) -> None:
+    for side, first in (("holdout", 0.0), ("train", 1000.0)):
+        path = bench.path / f"data/{side}.parquet"
+        made = pd.read_parquet(path)
+        made.assign(ticket=first + np.arange(len(made))).to_parquet(path)
+    bench.set("gate.yaml", data={"id": "ticket", "personal": ["colour"]})
+    said = bench.run("explain-row", "7")
+    assert "size = (not shown)" in said.out, said.all
+    bench.set("gate.yaml", report={"show_values": True})
+    said = bench.run("explain-row", "1007")
+    assert "colour = (not shown)" in said.out, said.all
+    assert "size = (not shown)" not in said.out
+    for asked, code, words in (
+        ("99999", 1, "an id of the column 'ticket'"),
+        ("", 1, "no row is (empty)"),
+    ):
+        said = bench.run("explain-row", asked)
+        assert (said.code, words in said.err) == (code, True), said.all
 
 
 def test_a_holdout_of_one_class_in_the_explained_rows_is_no_obstacle(bench: Bench) -> None:

@@ -26,7 +26,8 @@ from ready import TRAIN, Evidence, answers, evidence, md5, said, trained
 from whole_projects import change
 
 V1, V2 = "model@v1.0.0", "model@v1.1.0"
-ASSETS = {"model.skops", "dvc.lock", "report.md", "verdict.json", "SHA256SUMS"}
+ASSETS = {"model.skops", "dvc.lock", "report.md", "verdict.json", "SHA256SUMS", "model_card.md",
+          "model_card.html"}  # fmt: skip
 
 
 class Story:
@@ -209,6 +210,11 @@ def test_the_first_model_is_promoted_though_its_files_come_late(story: Story) ->
     assert promotion["commit"] == host.home.bare.git("rev-parse", "main")
     (release,) = host.home.releases
     assert {asset.name for asset in release.assets} == ASSETS
+    card = host.show("ledger", "files/000002/model_card.md")
+    assert "**v1.0.0**, promoted by event 2 of the ledger" in card
+    assert "| verdict | **Better**, event 1 |" in card
+    assert "files/000002/model_card.md" in host.show("ledger", "README.md")
+    assert "files/000002/importance.png" in host.files("ledger")
 
 
 def test_a_promotion_that_is_killed_at_every_step_is_one_promotion(story: Story) -> None:
@@ -226,6 +232,12 @@ def test_a_promotion_that_is_killed_at_every_step_is_one_promotion(story: Story)
     assert [it.tag for it in host.home.releases] == [V1, V2]
     for release in host.home.releases:
         assert sorted(asset.name for asset in release.assets) == sorted(ASSETS)
+        event = next(
+            it for it in host.ledger() if f"model@{it['body'].get('version')}" == release.tag
+        )
+        card = host.show("ledger", f"files/{event['number']:06}/model_card.md")
+        (sent,) = (it for it in release.assets if it.name == "model_card.md")
+        assert sent.content.decode() == card
     digest = events(host, "promotion")[1]["model"]
     assert f"files/md5/{digest[:2]}/{digest[2:]}" in host.files("dvc-storage"), "stored again"
     assert not issues(host)
@@ -341,6 +353,9 @@ def test_an_owner_may_override_and_a_changed_schema_is_a_major_version(begin: Be
     merge(host, pull)
     host.settle()
     assert live(host) == "model@v2.0.0", host.run("promote").log
+    number = host.ledger()[-1]["number"]
+    card = host.show("ledger", f"files/{number:06}/model_card.md")
+    assert "| overridden by | `ada`: it is meant |" in card
 
 
 TRACKER = """import json, sys
@@ -393,6 +408,9 @@ def test_a_version_is_put_back_and_forward_again(
     host.settle()
     assert live(host) == V2, host.run("promote").log
     assert [it["version"] for it in events(host, "rollback")] == ["v1.0.0", "v1.1.0"]
+    number = host.ledger()[-1]["number"]
+    card = host.show("ledger", f"files/{number:06}/model_card.md")
+    assert f"**v1.1.0**, put back by event {number} of the ledger" in card
     told = {
         f"promoted {name} {host.home.bare.git('rev-parse', f'model@{name}^{{commit}}').strip()}"
         for name in ("v1.0.0", "v1.1.0")

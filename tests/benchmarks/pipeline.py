@@ -12,7 +12,7 @@ from report import Report
 from ruamel.yaml import YAML
 
 SCRIPT = Path(__file__).parent / "scripts" / "bare.py"
-STAGES = ("validate", "split", "train", "evaluate", "explain")
+STAGES = ("validate", "split", "train", "evaluate", "explain", "card")
 CORES = os.cpu_count() or 1
 WAYS = [(CORES, 1), (1, CORES)]  # fits beside each other, and OpenMP's threads in each
 MANY = 1_000_000  # rows from which one run must do

@@ -39,6 +39,8 @@ VERBS = {
     "train": ("champion.stages.train", "stage: fit the model, cross-validate"),
     "evaluate": ("champion.stages.evaluate", "stage: predict and measure the holdout"),
     "explain": ("champion.stages.explain", "stage: what the model looks at"),
+    "card": ("champion.card.stage", "stage: the model card"),
+    "explain-row": ("champion.explain_row", "why the model says what it says of one row"),
     "judge": ("champion.judge.local", "what the judge would say of this branch"),
     "score-champion": ("champion.judge.champion", "what the champion says of the holdout"),
     "monitor": ("champion.monitor.watch", "has the world changed since the champion was trained?"),

@@ -81,16 +81,17 @@ def draw_holdout(y: Array, said: Array, task: str, classes: list[str]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     if task == "regression":
         draw_residuals(y, said)
-    elif task == "multiclass":
+        return
+    calibrated = calibration(y, said)
+    curve("calibration", calibrated["said"].to_numpy(), calibrated["observed"].to_numpy())
+    if task == "multiclass":
         draw_confusion(y, said.argmax(axis=1), classes)
-        hit = (said.argmax(axis=1) == y).astype(float)
-        draw_calibration(hit, said.max(axis=1), "probability of the predicted class")
+        label = "probability of the predicted class"
     else:
         draw_ranking(y, said)
-        draw_calibration(
-            y, said, f"predicted probability of {short(classes[-1]).removeprefix('= ')}"
-        )
         draw_confusion(y, (said >= 0.5).astype(int), classes)
+        label = f"predicted probability of {short(classes[-1]).removeprefix('= ')}"
+    draw_calibration(calibrated, label, FIGURES / "calibration.png")
 
 
 def draw_ranking(y: Array, said: Array) -> None:
@@ -115,17 +116,29 @@ def draw_ranking(y: Array, said: Array) -> None:
         )
 
 
-def draw_calibration(hit: Array, said: Array, label: str) -> None:
-    edges = np.unique(np.quantile(said, np.linspace(0, 1, 11)))
-    bins = np.clip(np.searchsorted(edges, said, "right") - 1, 0, max(len(edges) - 2, 0))
-    grouped = pd.DataFrame({"said": said, "hit": hit}).groupby(bins)
-    means, counts = grouped.mean(), grouped.size()
-    error = 2 * np.sqrt(means["hit"] * (1 - means["hit"]) / counts)
-    curve("calibration", means["said"].to_numpy(), means["hit"].to_numpy())
-    top = 1.05 * max(means["said"].max(), (means["hit"] + error).max(), 1e-6)
-    with figure(FIGURES / "calibration.png") as axis:
+def calibration(y: Array, said: Array) -> pd.DataFrame:
+    """What was said and what was so, in tenths of the rows: `said`, `observed`, `se`, `rows`.
+
+    said : of several classes their probabilities; then it is about the one that is predicted.
+    """
+    hit, sure = y, said
+    if said.ndim == 2:
+        hit, sure = (said.argmax(axis=1) == y).astype(float), said.max(axis=1)
+    edges = np.unique(np.quantile(sure, np.linspace(0, 1, 11)))
+    bins = np.clip(np.searchsorted(edges, sure, "right") - 1, 0, max(len(edges) - 2, 0))
+    grouped = pd.DataFrame({"said": sure, "observed": hit}).groupby(bins)
+    means, rows = grouped.mean(), grouped.size()
+    error = np.sqrt(means["observed"] * (1 - means["observed"]) / rows)
+    return means.assign(se=error, rows=rows)
+
+
+def draw_calibration(table: pd.DataFrame, label: str, path: Path) -> None:
+    """Draw what `calibration` found."""
+    said, observed, error = table["said"], table["observed"], 2 * table["se"]
+    top = 1.05 * max(said.max(), (observed + error).max(), 1e-6)
+    with figure(path) as axis:
         axis.plot([0, top], [0, top], color=FAINT)
-        axis.errorbar(means["said"], means["hit"], error, fmt="o", color=ACCENT, capsize=2)
+        axis.errorbar(said, observed, error, fmt="o", color=ACCENT, capsize=2)
         axis.set(title="Calibration", xlabel=label, ylabel="observed share", ylim=(0, top))
 
 

@@ -36,6 +36,7 @@ PLOT = """
 
 The interval is that of the difference to the champion before it on the same rows, put at its own
 value. Values of different versions may come from different rows."""
+CARD = "Its model card: [{version}](files/{number:06}/model_card.md)."
 WATCHED = """The newest look of the monitor ({when}): {said}
 
 ![What moved, and since when](files/{number:06}/monitor.png)"""
@@ -120,8 +121,23 @@ def page(events: Sequence[Event]) -> str:
     ]
     happened = table(["", "when", "what", "", "by"], last, numbers=False)
     champions = champions + PLOT if rows else NO_CHAMPION
-    parts = [HEAD, champions, *watched(events), "## Last events", happened or NO_EVENT]
+    parts = [
+        HEAD,
+        champions,
+        *card(events),
+        *watched(events),
+        "## Last events",
+        happened or NO_EVENT,
+    ]
     return "\n\n".join(parts) + "\n"
+
+
+def card(events: Sequence[Event]) -> list[str]:
+    """Where the model card of the champion is."""
+    for it in reversed(events):
+        if it.kind in ("promotion", "rollback") and it.body.get("card") is True:
+            return [CARD.format(version=it.body["version"], number=it.number)]
+    return []
 
 
 def watched(events: Sequence[Event]) -> list[str]:

@@ -17,6 +17,7 @@ GATE = Path("gate.yaml")
 PARAMS = Path("params.yaml")
 TASKS = ("binary", "multiclass", "regression")
 RETRAIN = ("data", "alert", "never")
+EXPLAIN = ("shap", "lime")
 DAYS = re.compile(r"[1-9]\d{0,8} days?")
 WINDOW = re.compile(rf"all|{DAYS.pattern}|[1-9]\d{{0,8}} rows")
 MOST_GUARDS = 50
@@ -120,8 +121,9 @@ class CrossValidation:
 
 @dataclass
 class Explain:
-    """How much of the holdout is explained."""
+    """How, and how much of the holdout is explained."""
 
+    method: str = "shap"  # or lime
     rows: int = 2000
     seconds: float = 30.0
 
@@ -227,6 +229,9 @@ class Settings:
         if monitor.retrain not in RETRAIN:
             said = reprlib.repr(monitor.retrain)
             raise Refusal(f"{GATE}: monitor.retrain must be {', '.join(RETRAIN)}, not {said}.")
+        if params.explain.method not in EXPLAIN:
+            said = reprlib.repr(params.explain.method)
+            raise Refusal(f"{PARAMS}: explain.method must be {' or '.join(EXPLAIN)}, not {said}.")
         if not WINDOW.fullmatch(params.train.window):
             said = reprlib.repr(params.train.window)
             raise Refusal(

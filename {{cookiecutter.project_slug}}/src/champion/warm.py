@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SOCKET = "CHAMPION_WARM"
-STAGES = ("validate", "split", "train", "evaluate", "explain")
+STAGES = ("validate", "split", "train", "evaluate", "explain", "card")
 # In the order in which the stages need them; in small steps, as a stage waits for the one begun.
 LIBRARIES = ("pandas", "pandera.pandas", "pandera.backends.pandas", "pyarrow.dataset",
              "scipy.sparse", "scipy.special", "scipy.optimize", "scipy.stats",

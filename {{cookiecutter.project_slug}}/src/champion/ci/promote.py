@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 from champion import tracking
+from champion.card.completed import ASSETS, completed
 from champion.ci import deploy, production, record, revert, standing
 from champion.ci.api import Api, NotFound
 from champion.ci.confirm import holds
@@ -19,7 +20,7 @@ from champion.ci.judged import PROMOTION, VERDICT
 from champion.ci.lock import parsed, pointed
 from champion.ci.outputs import write_output, write_summary
 from champion.ci.standing import next_version
-from champion.ci.verify import Promotion, Unfit, bump, commit_of, in_production, search
+from champion.ci.verify import Promotion, Unfit, bump, in_production, promotion_of, search
 from champion.errors import Refusal
 from champion.judge import ledger, report
 from champion.judge.champion import STAGE, Champion, tags
@@ -67,7 +68,7 @@ def put_forward(api: Api, it: Promotion) -> None:
     held = ledger.current()
     given = {tag: resolve(f"refs/tags/{tag}") for tag in tags()}
     champion = in_production(api, held)
-    better = allowed(api, held, it, champion)
+    better, override = allowed(api, held, it, champion)
     it.verdict = it.verdict or judged_here(api, it)
     record.store()
 
@@ -79,8 +80,10 @@ def put_forward(api: Api, it: Promotion) -> None:
             return name in held.versions or given.get(f"model@{name}") not in (None, it.commit)
 
         version = next_version(before, part, taken)
-        body = {"version": version, "commit": it.commit, "verdict": it.verdict}
-        return Entry({**body, "model": it.model, "data": it.data, "run": record.this_run()})
+        body = {"version": version, "commit": it.commit, "verdict": it.verdict,
+                "override": override, "model": it.model, "data": it.data, "card": True,
+                "run": record.this_run()}  # fmt: skip
+        return Entry(body, completed(held.events, body, "promoted"))
 
     event = ledger.append(
         "promotion", f"promotion/{it.model}/{it.verdict}", entry,
@@ -88,14 +91,20 @@ def put_forward(api: Api, it: Promotion) -> None:
     )  # fmt: skip
     it.commit, it.version = event.body["commit"], event.body["version"]
     tag(it.version, it.commit, event)
-    release(api, it)
+    release(api, it, event)
     write_output("released", "true")
     into_production(it.version, it.commit, event)
     write_summary(f"### 🏆 {it.version} is the champion\n\n`{it.commit}`")
 
 
-def allowed(api: Api, held: ledger.Ledger, it: Promotion, champion: Champion | None) -> bool:
-    """Check again what may be promoted; True if that was shown to be better.
+def allowed(
+    api: Api, held: ledger.Ledger, it: Promotion, champion: Champion | None
+) -> tuple[bool, int | None]:
+    """Check again what may be promoted.
+
+    Returns
+    -------
+    Whether it was shown to be better; the number of the override that lets it through.
 
     Merged code ran where `it` was written, to predict the holdout: that alone is its word to give.
 
@@ -109,10 +118,11 @@ def allowed(api: Api, held: ledger.Ledger, it: Promotion, champion: Champion | N
         raise Refusal(f"{it.commit[:10]} is not the default branch's with that model.", code=1)
     found = search(api, held, it.model, it.data, champion, it.verdict)
     if found.proof:
-        return found.proof.better
+        word = found.proof.override
+        return found.proof.better, word.number if word else None
     if it.verdict or not (found.first or found.expired):
         raise Refusal(f"event {it.verdict} of the ledger does not let it through.", code=1)
-    return read(VERDICT)["verdict"] == "better"
+    return read(VERDICT)["verdict"] == "better", None
 
 
 def judged_here(api: Api, it: Promotion) -> int:
@@ -145,7 +155,8 @@ def continues(event: Event, it: Promotion) -> bool:
 def put_back(api: Api, it: Promotion) -> None:
     """Make an earlier version the champion again, and propose that the branch follows."""
     held = ledger.current()
-    if commit_of(api, held, it.version) != it.commit:
+    promotion = promotion_of(api, held, it.version)
+    if promotion.body["commit"] != it.commit:
         raise Refusal(f"{it.version} is another commit than {it.commit[:10]}.", code=1)
     event = reign = standing.reigns(held)[-1]
 
@@ -158,11 +169,15 @@ def put_back(api: Api, it: Promotion) -> None:
             "version": it.version,
             "commit": it.commit,
             "reason": reason[:400],
+            "card": True,
             "run": record.this_run(),
         }
         key = f"rollback/{it.version}/{reign.number}"
-        by = os.environ["GITHUB_ACTOR"]
-        event = ledger.append("rollback", key, lambda _: Entry(body), by, believed)
+
+        def entry(now: ledger.Ledger) -> Entry:
+            return Entry(body, completed(now.events, promotion.body, "put back"))
+
+        event = ledger.append("rollback", key, entry, os.environ["GITHUB_ACTOR"], believed)
     into_production(it.version, it.commit, event)
     write_summary(f"### ⏪ {it.version} is the champion\n\n`{it.commit}`")
     title = f"Go back to {it.version}"
@@ -223,10 +238,11 @@ def gto(*arguments: str) -> None:
         raise Refusal(f"gto {arguments[0]} failed: {lines[-1]}", code=1)
 
 
-def release(api: Api, it: Promotion) -> None:
+def release(api: Api, it: Promotion, promotion: Event) -> None:
     """Publish the version with what it was judged by; what is there already stays."""
     name = f"model@{it.version}"
-    event = ledger.current().events[it.verdict - 1]
+    events = ledger.current().events
+    event = events[it.verdict - 1]
     base = (
         f"{os.environ['GITHUB_SERVER_URL']}/{api.name}/raw/{ledger.BRANCH}/files/{event.number:06}"
     )
@@ -236,6 +252,8 @@ def release(api: Api, it: Promotion) -> None:
         "report.md": text.encode(),
         "verdict.json": ledger.written(event.body),
     }
+    card = completed(events[: promotion.number - 1], promotion.body, "promoted")
+    files |= {name: card[name] for name in ASSETS}
     shutil.rmtree(RELEASE, ignore_errors=True)
     RELEASE.mkdir(parents=True)
     shutil.copyfile(objects.find(it.model), RELEASE / MODEL.name)

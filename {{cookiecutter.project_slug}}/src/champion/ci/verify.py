@@ -338,15 +338,15 @@ def put_back(api: Api, held: Ledger, it: Promotion) -> bool:
     ------
     Refusal : it never did, or is not what it was.
     """
-    it.commit = commit_of(api, held, it.version)
+    it.commit = promotion_of(api, held, it.version).body["commit"]
     made = lock.parsed(show(it.commit, "dvc.lock"))
     it.model, it.data = made.model, lock.pointed(it.commit)
     predict_again(it.commit, made, it.data)
     return True
 
 
-def commit_of(api: Api, held: Ledger, version: str) -> str:
-    """The commit that was promoted as a version.
+def promotion_of(api: Api, held: Ledger, version: str) -> Event:
+    """The event that promoted a version.
 
     Raises
     ------
@@ -371,7 +371,7 @@ def commit_of(api: Api, held: Ledger, version: str) -> str:
     commit = str(event.body["commit"])
     if resolve(f"refs/tags/model@{version}") != commit:
         raise Refusal(told(f"the tag model@{version} was moved from {commit[:10]}."))
-    return commit
+    return event
 
 
 def asked_by_owner(api: Api) -> bool:

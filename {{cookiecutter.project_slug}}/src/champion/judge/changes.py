@@ -33,13 +33,17 @@ def flat(content: Any, prefix: str = "") -> dict[str, Any]:
 
 def lock(before: str, after: str) -> list[dict[str, Any]]:
     """The packages whose version differs."""
-    pinned = r"(?m)^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)"
-    old, new = dict(re.findall(pinned, before)), dict(re.findall(pinned, after))
+    old, new = versions(before), versions(after)
     return [
         {"package": name, "champion": old.get(name), "challenger": new.get(name)}
         for name in sorted({*old, *new})
         if old.get(name) != new.get(name)
     ]
+
+
+def versions(text: str) -> dict[str, str]:
+    """The version of each package of a lock."""
+    return dict(re.findall(r"(?m)^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", text))
 
 
 def pipeline(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 MOST_BYTES = 5_000_000  # of a file
 MOST = 200  # findings, features
 LONGEST = 200  # letters of a name
+WEIGHTS = ("weight", "weight_se", "importance", "importance_std")  # of a feature
 SAYS = {  # our words for the checks of `stages/validate.py`; a user's own check is named
     "gone": "the column is gone",
     "new": "a new column, which is no feature",
@@ -64,8 +65,13 @@ def name(value: Any) -> str | None:
 
 def findings(reports: Path, level: str) -> list[dict[str, Any]]:
     """What the check of the data found: `errors` or `warnings` of data.json, in our own words."""
+    return findings_of(read(reports / "data.json"), level)
+
+
+def findings_of(content: dict[str, Any], level: str) -> list[dict[str, Any]]:
+    """The same of what data.json holds."""
     found = []
-    for it in items(read(reports / "data.json"), level):
+    for it in items(content, level):
         check = name(it.get("check")) or "?"
         said = it.get("rows")
         rows = said if isinstance(said, list) else []
@@ -83,29 +89,53 @@ def findings(reports: Path, level: str) -> list[dict[str, Any]]:
     return found
 
 
-def importances(content: dict[str, Any]) -> dict[str, float]:
-    """The importance of each feature, of explanation.json."""
-    pairs = ((name(it.get("feature")), it.get("importance")) for it in items(content, "features"))
-    return {
-        feature: value for feature, said in pairs if feature and (value := number(said)) is not None
-    }
+def features(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """The features of explanation.json, each with its numbers; None where it has none."""
+    return [
+        {"feature": feature, **{key: number(it.get(key)) for key in WEIGHTS}}
+        for it in items(content, "features")
+        if (feature := name(it.get("feature")))
+    ]
+
+
+def bins(content: dict[str, Any]) -> list[dict[str, float]]:
+    """The calibration of holdout.json."""
+    keys = ("said", "observed", "se", "rows")
+    found = [{key: number(it.get(key)) for key in keys} for it in items(content, "calibration")]
+    return [
+        {key: value for key, value in it.items() if value is not None}
+        for it in found
+        if None not in it.values() and (it["rows"] or 0) > 0
+    ]
 
 
 def folds(reports: Path, metric: str) -> list[float]:
     """The metric in each fold of cross-validation, of folds.json."""
-    each = read(reports / "folds.json").get(metric)
+    return listed(read(reports / "folds.json"), metric)
+
+
+def listed(content: dict[str, Any], key: str) -> list[float]:
+    """The numbers of a list."""
+    each = content.get(key)
     values = [number(value) for value in each[:MOST]] if isinstance(each, list) else []
     return [value for value in values if value is not None]
 
 
 def holdout(reports: Path, metric: str) -> tuple[float, float] | None:
     """The metric on the holdout and its standard error, of holdout.json."""
-    metrics = read(reports / "holdout.json").get("metrics")
-    said = metrics.get(metric) if isinstance(metrics, dict) else None
-    if not isinstance(said, dict):
-        return None
-    value, error = number(said.get("value")), number(said.get("se"))
+    value, error = measured(read(reports / "holdout.json")).get(metric, (None, None))
     return (value, error) if value is not None and error is not None else None
+
+
+def measured(content: dict[str, Any]) -> dict[str, tuple[float, float | None]]:
+    """The metrics of the holdout, or of a part of it: the value and its standard error."""
+    metrics = content.get("metrics")
+    pairs = list(metrics.items())[:MOST] if isinstance(metrics, dict) else []
+    return {
+        key[:LONGEST]: (value, number(said.get("se")))
+        for key, said in pairs
+        if isinstance(said, dict) and (value := number(said.get("value"))) is not None
+    }
 
 
 def seconds(path: Path) -> tuple[float, float] | None:

@@ -18,6 +18,7 @@ from champion.workspace import environment, objects
 from champion.workspace.git import show
 from champion.workspace.objects import sha256
 
+SURE = 2  # deviations of the repeats, beyond which an importance has changed
 GAP = 3  # standard errors between holdout and cross-validation, beyond which it is remarked
 
 
@@ -108,13 +109,28 @@ def gap(file: dict[str, Any], reports: Path) -> list[str]:
 
 
 def explanations(commit: str, reports: Path) -> list[dict[str, Any]]:
-    """The importance of the features before and after, the largest change first."""
-    old = claims.importances(claims.parsed(show(commit, "reports/explanation.json")))
-    new = claims.importances(claims.read(reports / "explanation.json"))
-    found = [
-        {"feature": name, "champion": old.get(name), "challenger": new.get(name)}
-        for name in dict.fromkeys([*new, *old])
-    ]
+    """The importance of the features before and after, the largest change first.
+
+    `moved`: by more than chance, as far as the repeats of the shuffling tell; null where only one of
+    the models has the feature.
+    """
+    old, new = (
+        {it["feature"]: it for it in claims.features(content) if it["importance"] is not None}
+        for content in (
+            claims.parsed(show(commit, "reports/explanation.json")),
+            claims.read(reports / "explanation.json"),
+        )
+    )
+    found = []
+    for name in dict.fromkeys([*new, *old]):
+        before, after = (side.get(name, {}) for side in (old, new))
+        row = {"feature": name, "champion": before.get("importance"),
+               "challenger": after.get("importance"), "se": None, "moved": None}  # fmt: skip
+        spread, wider = before.get("importance_std"), after.get("importance_std")
+        if spread is not None and wider is not None:
+            row["se"] = math.hypot(spread, wider)
+            row["moved"] = abs(after["importance"] - before["importance"]) > SURE * row["se"]
+        found.append(row)
     return sorted(found, key=lambda it: -abs((it["champion"] or 0) - (it["challenger"] or 0)))
 
 

@@ -6,10 +6,11 @@ from fnmatch import fnmatch
 
 # What the pipeline writes says nothing of what a person changed.
 RESULTS = ("dvc.lock", "reports/*")
+STATED = ("card.yaml",)  # what people say of the model: the pipeline repeats it in the card
 DATA = ("data/raw.dvc", "data/raw/*")
 INCOMING = ("data/incoming/*",)  # until data/raw takes it in
 LOCKED = ("requirements*.txt", "pyproject.toml", ".dvc/config")
-HARMLESS = ("*.md", "LICENSE", "docs/*", "deploy/*", "tests/*", "notebooks/*", ".gitignore",
+HARMLESS = (*STATED, "*.md", "LICENSE", "docs/*", "deploy/*", "tests/*", "notebooks/*", ".gitignore",
             *INCOMING, ".pre-commit-config.yaml", "Makefile",
             "src/champion/audit/*", "src/champion/deploy/*", "src/champion/monitor/*",
             "src/champion/serve/*", "src/champion/workspace/*", "src/tracker.py")  # fmt: skip
@@ -51,8 +52,8 @@ def policy(paths: list[str]) -> str:
 
 
 def trains(paths: list[str]) -> bool:
-    """Whether the change can reach the model: also a dvc.lock that nothing explains."""
-    return bool(matching(paths, RESULTS)) or kind(paths) != "nothing"
+    """Whether the pipeline is to run: also for a card, or a dvc.lock that nothing explains."""
+    return bool(matching(paths, (*RESULTS, *STATED))) or kind(paths) != "nothing"
 
 
 def tests(paths: list[str]) -> bool:

@@ -220,9 +220,7 @@ def sections(file: dict[str, Any], base: str) -> Iterator[str]:
         bullets([prose(note) for note in file.get("notes") or []]),
     )
     yield from fairness(file)
-    rows = [[code(it["feature"]), *(level(it[side], None) for side in BOTH)]
-            for it in file["explanations"]]  # fmt: skip
-    yield fold("What the models look at", table(["feature", *SIDES], rows))
+    yield explanations(file["explanations"])
     paths = dict.fromkeys([*changes["owner_paths"], *changes["paths"]])
     yield fold(
         f"Files ({len(paths):,})",
@@ -238,6 +236,33 @@ def sections(file: dict[str, Any], base: str) -> Iterator[str]:
         f"Provenance ({look})" if file["budget"] else "Provenance",
         table(["", ""], rows, numbers=False),
     )
+
+
+def explanations(found: list[dict[str, Any]]) -> str:
+    """What each model loses without a feature; those of one model alone have changed, too."""
+    rows = [
+        [code(it["feature"]), *(weight(it, side) for side in BOTH), changed(it)] for it in found
+    ]
+    count = sum(bool(row[-1]) for row in rows)
+    return fold(
+        f"What the models look at ({count:,} of {len(rows):,} features changed)",
+        table(["loss when shuffled", *SIDES, "change"], rows),
+        "What each model loses on the rows that it explained; a change within chance is left blank."
+        * bool(rows),
+    )
+
+
+def weight(it: dict[str, Any], side: str) -> str:
+    return "none" if it[side] is None else level(it[side], it["se"])
+
+
+def changed(it: dict[str, Any]) -> str:
+    """By how much a feature counts for more; blank within chance, or where nothing tells."""
+    if None in (it["champion"], it["challenger"]):
+        return "new" if it["champion"] is None else "gone"
+    if not it["moved"]:
+        return ""
+    return f"{level(it['challenger'] - it['champion'], it['se'], signed=True)} ± {level(it['se'], it['se'])}"
 
 
 def value(it: str | None) -> str:

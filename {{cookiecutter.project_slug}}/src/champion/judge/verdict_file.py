@@ -52,7 +52,9 @@ SHAPE: dict[str, Any] = {
          "rows": [int], "message": str}
     ],
     "drift": [{"column": str, "measure": str, "value": float}],
-    "explanations": [{"feature": str, "champion": float, "challenger": float}],
+    "explanations": [
+        {"feature": str, "champion": float, "challenger": float, "se": float, "moved": bool}
+    ],
     "cv": {"champion": float, "challenger": float},
     "notes": [str],
     "parity": [

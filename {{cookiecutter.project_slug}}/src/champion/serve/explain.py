@@ -1,4 +1,4 @@
-"""Why the model says what it says of a row: SHAP values, in the columns of the data."""
+"""Why the model says what it says of a row: SHAP or LIME, in the columns of the data."""
 
 import dataclasses
 import warnings
@@ -9,7 +9,7 @@ from champion.serve.checks import Columns
 from champion.serve.model import Model, of_every_kind
 from champion.stages.explain import explanation
 
-SECONDS = 5.0  # of SHAP's own work
+SECONDS = 5.0  # of the method's own work
 
 
 class Explainer:
@@ -38,7 +38,7 @@ class Explainer:
             found = explanation(self.model.estimator, X, self.settings, self.background)
         if self.model.background is None and found.method != "trees":
             raise Refusal("there are no rows of train here, and this model needs some to compare.")
-        if not found.additivity < found.within:
+        if not found.adds_up:
             raise Refusal("SHAP's values do not add up to what this model says.")
         if len(found.values) < len(X):
             raise Refusal(f"{len(X)} rows take too long for this model: ask for fewer.")

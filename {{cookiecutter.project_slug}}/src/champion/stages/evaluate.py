@@ -48,6 +48,7 @@ def run(_: argparse.Namespace) -> None:
         "rows": len(table),
         "metrics": metrics(truth, said, asked, groups),
         **by_part(table, X, truth, said, asked, settings),
+        "calibration": calibration(truth, said, task),
     }
     report["resolution"] = {
         "metric": metric.name,
@@ -79,6 +80,15 @@ def evidence(
     table = pd.DataFrame(said.reshape(len(said), -1), columns=columns)
     table.insert(0, "row_id", row_ids)
     return table.sort_values("row_id", ignore_index=True)
+
+
+def calibration(
+    y: NDArray[np.float64], said: NDArray[np.float64], task: str
+) -> list[dict[str, float]] | None:
+    """What was said and what was so, by tenths; None for numbers."""
+    if task == "regression":
+        return None
+    return figures.calibration(y, said).round(6).to_dict("records")
 
 
 def resolution(report: dict, metric: Metric) -> float | None:

@@ -1,4 +1,4 @@
-"""What the model looks at: permutation importance and SHAP, in the columns of the data."""
+"""What the model looks at: permutation importance, and SHAP or LIME, in the columns of the data."""
 
 import argparse
 import inspect
@@ -17,11 +17,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from champion.errors import Refusal
-from champion.figures import ACCENT, FAINT, INK, figure, short
 from champion.judge.metrics import DEFAULT_METRIC, METRICS, measure
 from champion.models import load_model, scores
 from champion.project import HOLDOUT, MODEL, REPORTS
 from champion.settings import Settings
+from champion.stages.explain_figures import draw_contributions, draw_dependence, draw_importance
 from champion.tables.read import write_parquet
 from champion.tables.roles import answers, inputs
 
@@ -36,7 +36,6 @@ TIMED = 20  # rows that may tell how slow it is
 SLOW = 1.0  # seconds of a call that do tell
 ADDITIVE_WITHIN = 1e-6  # of the largest output
 ADDITIVE_WITHIN_SINGLE = 1e-4  # where the estimator computes in single precision
-MOST_FEATURES = 15  # in a figure
 CENTRED = "log-odds against the mean class"
 
 Array = NDArray[np.float64]
@@ -44,23 +43,47 @@ Array = NDArray[np.float64]
 
 @dataclass
 class Explanation:
-    """SHAP values of the first rows, in the columns of the data.
+    """SHAP values, or LIME's contributions, of the first rows, in the columns of the data.
 
     values : (rows, features, outputs)
-    additivity : the largest |base + sum of values - model's output|, in the largest output
+    additivity : the largest |base + sum of values - model's output|, in the largest output; None:
+        LIME's do not add up to it
     within : what that may be
+    fidelity : LIME's R², how well its linear models say what the estimator says; the mean
+    note : where that is less than what was asked for
     """
 
     values: Array
     method: str
     scale: str
-    additivity: float
+    additivity: float | None
     within: float = ADDITIVE_WITHIN
+    fidelity: float | None = None
+    note: str = ""
+
+    @property
+    def adds_up(self) -> bool:
+        return self.additivity is None or self.additivity < self.within
+
+    @property
+    def what(self) -> str:
+        return "LIME contribution" if self.method == "lime" else "SHAP value"
+
+    @property
+    def sizes(self) -> Array:
+        """How far each feature moves the output of each row: (rows, features)."""
+        return np.abs(self.values).mean(axis=2)
 
     @property
     def strength(self) -> Array:
-        """How far each feature moves the output, in the mean: (features,)."""
-        return np.abs(self.values).mean(axis=(0, 2)).round(6)
+        """The same in the mean: (features,)."""
+        return self.sizes.mean(axis=0).round(6)
+
+    @property
+    def strength_se(self) -> Array:
+        """The standard error of that, by the rows that were explained: (features,)."""
+        rows = len(self.values)
+        return (self.sizes.std(axis=0, ddof=min(rows - 1, 1)) / math.sqrt(rows)).round(6)
 
 
 def run(_: argparse.Namespace) -> None:
@@ -71,21 +94,24 @@ def run(_: argparse.Namespace) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of column names, which these methods take away
         found = explanation(model, X, settings)
-    if not found.additivity < found.within:
+    if not found.adds_up:
         raise Refusal(
             f"SHAP's values miss the model's output by {found.additivity:.2g} of it, so they "
             "explain something else: native categories do that; encode them as numbers in model.py."
         )
     order = np.argsort(-found.strength, kind="stable")
     lost, shuffled = importance(model, X, y, list(X.columns[order[:MOST_SHUFFLED]]), settings)
-    ranked = pd.DataFrame({"feature": X.columns, "shap": found.strength}).iloc[order]
-    ranked = ranked.join(lost, on="feature")
-    note = smaller(len(X), len(found.values), shuffled, found.method)
+    ranked = pd.DataFrame(
+        {"feature": X.columns, "weight": found.strength, "weight_se": found.strength_se}
+    )
+    ranked = ranked.iloc[order].join(lost, on="feature")
+    note = smaller(len(X), found, shuffled)
     report = {
         "rows": len(found.values),
         "method": found.method,
         "scale": found.scale,
-        "additivity": float(f"{found.additivity:.1e}"),
+        "additivity": None if found.additivity is None else float(f"{found.additivity:.1e}"),
+        "fidelity": None if found.fidelity is None else round(found.fidelity, 4),
         "shuffled_rows": shuffled,
         "note": note,
         "features": ranked.astype(object).where(ranked.notna(), None).to_dict("records"),
@@ -93,33 +119,37 @@ def run(_: argparse.Namespace) -> None:
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
     (REPORTS / "explanation.json").write_text(text + "\n", encoding="utf-8")
     shutil.rmtree(FOLDER, ignore_errors=True)
-    draw_importance(ranked, found.scale, settings)
-    draw_shap(found, X, list(ranked["feature"]))
-    write_parquet(as_table(found, X, table["row_id"]), REPORTS / "shap.parquet")
+    label = METRICS[DEFAULT_METRIC[str(settings.data.task)]].label
+    names = list(ranked["feature"])
+    draw_importance(ranked, found.what, found.scale, label, FOLDER / "importance.png")
+    draw_contributions(found, X, names, FOLDER / "contributions.png")
+    draw_dependence(found, X, names, settings, FOLDER / "dependence.png")
+    write_parquet(as_table(found, X, table["row_id"]), REPORTS / "contributions.parquet")
     print(f"{len(found.values):,} rows explained ({found.method})", *filter(None, [note]), sep="; ")
     for row in ranked.head(5).itertuples():
-        print(f"{row.feature:<24}{row.shap:.4g}")
+        print(f"{row.feature:<24}{row.weight:.4g}")
 
 
-def smaller(asked: int, explained: int, shuffled: int, method: str) -> str:
+def smaller(asked: int, found: Explanation, shuffled: int) -> str:
     """Say where the answer is smaller than what was asked for, and why."""
-    said = []
+    said = [found.note] * bool(found.note)
+    explained = len(found.values)
     if explained < asked:
-        most = explained == MOST_PERMUTED and method == "permutation"
+        most = explained == MOST_PERMUTED and found.method == "permutation"
         why = "no exact method is quick for this estimator" if most else "more take too long"
-        said.append(f"{explained:,} of {asked:,} rows have SHAP values: {why}")
+        said.append(f"{explained:,} of {asked:,} rows have {found.what}s: {why}")
     if shuffled < asked:
         said.append(f"{shuffled:,} of {asked:,} rows were shuffled: more take too long")
     return "; ".join(said)
 
 
 def as_table(found: Explanation, X: pd.DataFrame, row_ids: pd.Series) -> pd.DataFrame:
-    """The SHAP values: `row_id`, `shap_output` (the place of the class), one column a feature."""
+    """The values: `row_id`, `row_output` (the place of the class), one column a feature."""
     rows, _, outputs = found.values.shape
     values = found.values.transpose(0, 2, 1).reshape(rows * outputs, -1)
     named = pd.DataFrame(values, columns=X.columns)
     named.insert(0, "row_id", np.repeat(row_ids.to_numpy()[:rows], outputs))
-    named.insert(1, "shap_output", np.tile(np.arange(outputs), rows))
+    named.insert(1, "row_output", np.tile(np.arange(outputs), rows))
     return named
 
 
@@ -152,10 +182,12 @@ def affordable(rows: int, seconds: float, work: Callable[[int], object], timed: 
 def explanation(
     model: Any, X: pd.DataFrame, settings: Settings, background: pd.DataFrame | None = None
 ) -> Explanation:
-    """Explain with the first method that fits the estimator: linear, trees, then any.
+    """Explain by LIME, or by SHAP with the first method that fits: linear, trees, then any.
 
     background : rows that stand for "unknown"; those of X itself where None.
     """
+    if settings.params.explain.method == "lime":
+        return of_lime(model, X, settings, background)
     both = beside(X, background)
     try:
         Z, owners, estimator = prepared(model, both)
@@ -171,7 +203,7 @@ def explanation(
             found = on_its_scale(values, base, estimator, Z[: len(values)])
         except Exception:  # each library says "not mine" with an exception of its own
             continue
-        if method is of_linear and found.additivity > found.within:
+        if method is of_linear and not found.adds_up:
             continue  # its coefficients are not of what it says
         found.method = method.__name__.removeprefix("of_")
         found.values = merge(found.values, owners, X.shape[1])
@@ -284,7 +316,7 @@ def on_its_scale(values: Array, base: Array, estimator: Any, Z: Array) -> Explan
     """
     if values.shape[2] == 2:  # of two classes one says all
         values, base = values[:, :, 1:], base[1:]
-    nearest = None
+    nearest, smallest = None, math.inf
     for output, scale in outputs(estimator, Z):
         if output.shape != (len(values), values.shape[2]):
             continue
@@ -295,8 +327,8 @@ def on_its_scale(values: Array, base: Array, estimator: Any, Z: Array) -> Explan
         size = max(np.abs(output).max(), np.abs(own).max(), 1e-300)
         gap = float(np.nan_to_num(np.abs(total - output).max() / size, nan=np.inf))
         within = ADDITIVE_WITHIN_SINGLE if output.dtype == np.float32 else ADDITIVE_WITHIN
-        if nearest is None or gap < nearest.additivity:
-            nearest = Explanation(own, "", scale, gap, within)
+        if gap < smallest:
+            nearest, smallest = Explanation(own, "", scale, gap, within), gap
         if gap < within:
             break
     if nearest is None:
@@ -386,6 +418,35 @@ def of_any(
     return Explanation(found, "permutation", scale, float(gap / max(np.abs(said).max(), 1e-300)))
 
 
+def of_lime(
+    model: Any, X: pd.DataFrame, settings: Settings, background: pd.DataFrame | None = None
+) -> Explanation:
+    """LIME of any estimator; see `lime`."""
+    from champion.stages import lime
+
+    task, seconds = str(settings.data.task), settings.params.explain.seconds / 2
+    known = X if background is None else background
+    others = lime.perturbed(known, np.random.default_rng(settings.params.seed))
+
+    def output(rows: int) -> Array:
+        return scores(model, others.head(rows), task).reshape(rows, -1)
+
+    output(1)  # the first call imports
+    samples = affordable(lime.SAMPLES, seconds, output, TIMED)
+    others, said = others.head(samples), output(samples)
+    own, drawn = lime.bins(X, known), lime.bins(others, known)
+
+    def contributions(rows: int) -> tuple[Array, Array]:
+        return lime.contributions(own[:rows], drawn, said)
+
+    values, fits = contributions(affordable(len(X), seconds, contributions, TIMED))
+    note = ""
+    if samples < lime.SAMPLES:
+        note = f"LIME asked of {samples:,} rows instead of {lime.SAMPLES:,}: more take too long"
+    scale = "prediction" if task == "regression" else "probability"
+    return Explanation(values, "lime", scale, None, fidelity=float(fits.mean()), note=note)
+
+
 def importance(
     model: Any, X: pd.DataFrame, y: pd.Series, columns: list[str], settings: Settings
 ) -> tuple[pd.DataFrame, int]:
@@ -425,47 +486,3 @@ def importance(
         losses = best - goodness(with_column(repeated, name, shuffled))
         lost[name] = {"importance": np.mean(losses), "importance_std": np.std(losses)}
     return pd.DataFrame.from_dict(lost, orient="index").round(6), rows
-
-
-def draw_importance(ranked: pd.DataFrame, scale: str, settings: Settings) -> None:
-    shown = ranked.head(MOST_FEATURES)[::-1]
-    places = np.arange(len(shown))
-    label = METRICS[DEFAULT_METRIC[str(settings.data.task)]].label
-    height = 1.2 + 0.28 * len(shown)
-    with figure(FOLDER / "importance.png", panels=2, height=height) as (left, right):
-        left.barh(places, shown["shap"], color=ACCENT)
-        left.set(title="Weight in the predictions", xlabel=f"mean |SHAP value| ({scale})")
-        left.set_yticks(places, [short(name) for name in shown["feature"]])
-        right.axvline(0, color=FAINT)
-        right.errorbar(
-            shown["importance"], places, xerr=2 * shown["importance_std"],
-            fmt="o", color=ACCENT, capsize=2,
-        )  # fmt: skip
-        right.set(title="Loss when shuffled", xlabel=label, ylim=left.get_ylim())
-        right.set_yticks(places, [])
-        for axis in (left, right):
-            axis.locator_params(axis="x", nbins=5)
-
-
-def draw_shap(found: Explanation, X: pd.DataFrame, order: list[str]) -> None:
-    """One dot a row and feature: how far it moved the prediction, coloured by its value."""
-    if found.values.shape[2] > 1:
-        return
-    shown = order[:MOST_FEATURES][::-1]
-    jitter = np.random.default_rng(0)
-    with figure(FOLDER / "shap.png", height=1.4 + 0.3 * len(shown), width=5.6) as axis:
-        axis.axvline(0, color=INK, linewidth=0.8)
-        for height, name in enumerate(shown):
-            moved = found.values[:, X.columns.get_loc(name), 0]
-            value = X[name].iloc[: len(moved)]
-            ordered = value.dtype.kind in "fM"
-            colour = value.rank(pct=True).fillna(0.5) if ordered else None
-            axis.scatter(
-                moved, height + jitter.uniform(-0.3, 0.3, len(moved)), s=3, alpha=0.6, linewidths=0,
-                c=INK if colour is None else colour, cmap=None if colour is None else "coolwarm",
-            )  # fmt: skip
-        axis.set_yticks(range(len(shown)), [short(name) for name in shown])
-        axis.set(
-            title="What moved each prediction",
-            xlabel=f"SHAP value ({found.scale})\nblue: low value · red: high · black: a category",
-        )

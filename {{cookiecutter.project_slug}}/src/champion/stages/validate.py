@@ -22,6 +22,7 @@ from champion.tables.findings import (
     as_json,
     as_text,
     first_rows,
+    may_show,
     percent,
     show_values,
 )
@@ -72,8 +73,9 @@ def run(args: argparse.Namespace) -> int:
     checked = check(load(RAW, settings), settings)
     target = settings.data.target
     report = as_json(
-        checked.findings, rows=len(checked.loaded), columns=checked.loaded.shape[1], target=target
-    )
+        checked.findings, rows=len(checked.loaded), columns=checked.loaded.shape[1], target=target,
+        period=period(checked.table, settings),
+    )  # fmt: skip
     REPORTS.mkdir(exist_ok=True)
     (REPORTS / "data.json").write_text(
         json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
@@ -87,6 +89,14 @@ def run(args: argparse.Namespace) -> int:
     del checked.loaded
     write_parquet(labelled(checked.table, target), VALID)
     return 0
+
+
+def period(table: pd.DataFrame, settings: Settings) -> list[str] | None:
+    """The first and the last day, where there are times that may be shown."""
+    name = settings.data.time
+    if name not in table or not may_show(name, settings) or not table[name].notna().any():
+        return None
+    return [f"{day:%Y-%m-%d}" for day in (table[name].min(), table[name].max())]
 
 
 def number(count: int, word: str) -> str:

@@ -14,7 +14,16 @@ from champion.workspace.git import git, heads, resolve
 PURPOSE = "bring the pull request into a branch of this repository"
 WORKFLOWS = (".github/*",)
 JUDGING = tuple(pattern for pattern in OWNED if pattern not in WORKFLOWS)
-PASSIVE = ("*.md", "docs/*", "data/*", "reports/*", "params.yaml", "dvc.lock", "LICENSE")
+PASSIVE = (
+    "*.md",
+    "docs/*",
+    "data/*",
+    "reports/*",
+    "params.yaml",
+    "card.yaml",
+    "dvc.lock",
+    "LICENSE",
+)
 MOST_NAMED = 6  # of the files of one kind
 
 
