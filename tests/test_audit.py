@@ -113,7 +113,8 @@ stages:
 
     def promotion(self, version: str, verdict: int, **fields: Any) -> dict[str, Any]:
         its = {"version": version, "commit": self.commit, "verdict": verdict}
-        return {**its, "model": self.model, "data": self.data, **fields}
+        its |= {"model": self.model, "data": self.data, **fields}
+        return {name: value for name, value in its.items() if value is not None}
 
 
 LINEAR, BOOSTED, OTHER = Made("linear"), Made("boosted"), Made("other")
@@ -535,18 +536,19 @@ def test_words_of_strangers_break_nothing(project: SmallProject) -> None:
         "-m",
         f"M\xfcller {mark}",
     )
-    odd = LINEAR.promotion(
-        "v1.2.0", 1, model=[mark], data=mark, run=mark, commit=git("rev-parse", "HEAD")
+    run = {"id": 7, "attempt": [mark], "url": mark, "artifact": {}}
+    record(
+        "promotion",
+        "odd",
+        LINEAR.promotion("v1.2.0", 1, run=run, commit=git("rev-parse", "HEAD")),
+        mark,
     )
-    record("promotion", "odd", odd, mark)
-    record("override", "x", {"commit": BOOSTED.commit, "reason": mark, "verdict": [3]}, mark)
-    its = {
-        "challenger": {"data": None, "model": mark, "commit": 7},
-        "asked": {"by": [mark]},
-        "run": [],
-    }
-    promoted = append("verdict", "odd-too", lambda known: judged(known, **its)).number
-    promote(LINEAR, "v1.3.0", promoted, run={"id": mark, "url": mark})
+    record("override", "x", {"commit": BOOSTED.commit, "reason": mark, "verdict": -3}, mark)
+    its = {"challenger": {"data": None, "model": {"sha256": [mark]}}, "policy": [mark], "run": run}
+    odd = append(
+        "verdict", "odd-too", lambda known: judged(known, asked={"by": [mark], "reason": 7}, **its)
+    )
+    promote(LINEAR, "v1.3.0", odd.number, run={"id": 8, "url": 9})
     file = audit()
     assert not file["sound"]
     for told in (as_text(file), render(file), as_json(file)):

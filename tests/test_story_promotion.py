@@ -423,9 +423,9 @@ def test_a_version_is_put_back_and_forward_again(
     assert "never promoted; there is" in host.run("promote").summary
     assert len(held) == 1
     ada.main()
-    said = ada.audit()
-    assert said[0] == "Sound: 2 versions, 6 events"
-    assert "  approvals   ada merged pull request #1 (GitHub says)" in said
+    lines = ada.audit()
+    assert lines[0] == "Sound: 2 versions, 6 events"
+    assert "  approvals   ada merged pull request #1 (GitHub says)" in lines
 
 
 def test_where_github_forgot_the_run_an_owner_has_to_say_it(begin: Begin) -> None:

@@ -48,7 +48,7 @@ def promotion(ledger: Ledger, event: Event, made: dict[str, Event], base: str) -
     version, commit = event.body["version"], event.body["commit"]
     if version in made:
         yield remark(event, f"promotes {version}, which event {made[version].number} did")
-    model, data = (str(event.body.get(what) or "") for what in ("model", "data"))
+    model, data = (event.body.get(what, "") for what in ("model", "data"))
     if not model or not data:
         yield remark(event, f"does not say which model and data {version} is of: promotion does")
     elif why := unproven(ledger, event):
@@ -79,7 +79,8 @@ def promotion(ledger: Ledger, event: Event, made: dict[str, Event], base: str) -
 def unproven(ledger: Ledger, event: Event) -> str:
     """Why the verdict that a promotion names does not let its model through; empty if it does."""
     body, before = event.body, ledger.events[: event.number - 1]
-    proofs = standing.proofs(Ledger(before), body["model"], body["data"])
+    since = standing.withdrawn(Ledger(before), body["model"], lambda _: True)
+    proofs = standing.proofs(Ledger(before), body["model"], body["data"], since)
     if body["verdict"] in [it.verdict.number for it in proofs]:
         return ""
     said = before[body["verdict"] - 1]
@@ -96,8 +97,7 @@ def unproven(ledger: Ledger, event: Event) -> str:
 def override(ledger: Ledger, event: Event) -> Iterator[Remark]:
     """A person's word against the judge: for a verdict, about its commit, by somebody."""
     number = event.body.get("verdict")
-    known = isinstance(number, int) and 0 < number < event.number
-    verdict = ledger.events[number - 1] if known and number else None
+    verdict = ledger.events[number - 1] if number and 0 < number < event.number else None
     if not verdict or Judged.of(verdict).commit != event.body["commit"]:
         yield remark(event, f"overrides the judge for {event.body['commit'][:10]}, and names no verdict "
                      "about that commit", step="approvals")  # fmt: skip

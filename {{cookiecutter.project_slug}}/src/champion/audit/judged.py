@@ -1,7 +1,7 @@
 """Which model a verdict is about."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from champion.judge.events import Event
 
@@ -26,14 +26,10 @@ class Judged:
     @classmethod
     def of(cls, event: Event) -> Self:
         """Of any event: one that is no verdict is about nothing."""
-        said = event.body.get("challenger") if event.kind == "verdict" else None
-        its = known(said, "model")
+        said = (event.body["challenger"] or {}) if event.kind == "verdict" else {}
+        its = said.get("model") or {}
         found = (
-            known(said, "commit"), known(its, "md5"), known(said, "data"), known(its, "sha256"),
-            known(said, "predictions_sha256"),
+            said.get("commit"), its.get("md5"), said.get("data"), its.get("sha256"),
+            said.get("predictions_sha256"),
         )  # fmt: skip
-        return cls(*(it if isinstance(it, str) else "" for it in found))
-
-
-def known(said: Any, key: str) -> Any:
-    return said.get(key) if isinstance(said, dict) else None
+        return cls(*(str(it or "") for it in found))

@@ -133,8 +133,8 @@ def compare(ledger: Ledger, event: Event, api: Api, base: str, tip: str) -> None
             raise Doubt("the judge judged another model")
     else:
         number = event.body.get("verdict") if event.kind == "override" else None
-        known = isinstance(number, int) and 0 < number < event.number
-        confirm(api, event, base, ledger.events[number - 1] if known and number else None, tip)
+        named = ledger.events[number - 1] if number and 0 < number < event.number else None
+        confirm(api, event, base, named, tip)
 
 
 def old(event: Event) -> bool:

@@ -104,14 +104,15 @@ def stages(ledger: Ledger, tags: list[Tag], events: dict[str, Event]) -> Iterato
     live: str | None = None
     for number, event in ours.items():
         version, commit = event.body["version"], event.body.get("commit")
-        if number not in told and commit != live:
+        if number in told:
+            live = commit
+        elif commit != live:
             cure = "look for it in an older clone, and push it again"
             if number == max(ours):
                 cure = f"run promote with version {version}"
             text = (f"No tag model#production#… says that {version} went live by event {number} of the "
                     f"ledger: it was deleted, or the promotion did not end; {cure}.")  # fmt: skip
             yield Remark(TAGS, text, versions_of(event), event.kind)
-        live = commit
 
 
 def versions_of(event: Event) -> tuple[str, ...]:
