@@ -244,6 +244,13 @@ def test_what_nobody_touched_is_sound_without_a_network(project: SmallProject) -
     assert new["live"][0]["gone"]["by"] == "bob"
 
 
+def test_what_is_put_back_where_it_is_needs_no_tag(project: SmallProject) -> None:
+    record(
+        "rollback", "again", {"version": "v1.0.0", "commit": LINEAR.commit, "reason": "x"}, "eve"
+    )
+    assert audit()["sound"]
+
+
 @pytest.mark.parametrize("form", ["text", "json", "html"])
 def test_it_is_told_in_three_ways(
     project: SmallProject, capsys: pytest.CaptureFixture[str], form: str
