@@ -64,8 +64,9 @@ HOLDOUT = {
     "parity": [
         {"column": "colour", "label": "demographic parity difference", "value": 0.11, "lower": 0.05, "upper": 0.17}
     ],
+    "notes": ["colour: 3 of 5 values are left out"],
     "weakest": {
-        "metric": "roc_auc",
+        "metric": "log_loss",
         "parts": [{"where": [{"column": "size", "value": "3 to 5"}], "rows": 80, "value": 0.51, "elsewhere": 0.7, "p": 0.01}],
     },
     "resolution": {"metric": "roc_auc", "smallest_difference": 0.012},
@@ -171,6 +172,8 @@ def test_what_was_stated_and_measured_is_in_its_section(tmp_path: Path) -> None:
             "| Brier score | .200 | *not measured* | *not measured* |",
             "| `colour` = `red` | 700 | .660 | .621 … .699 |",
             "| `colour` = `red` and `name` = `value 2` | 99 | *not measured* |  |",
+            "- colour: 3 of 5 values are left out",
+            "found, by log loss:",
             "| `size` = `3 to 5` | 80 | .51 | .7 | .01 |",
             "| demographic parity difference | `colour` | .11 | .05 … .17 |",
             "differ by .1 in the mean",

@@ -111,6 +111,9 @@ def test_a_curve_beats_a_line(branch: BakedProject) -> None:
     assert latency["champion"] > 0
     assert latency["challenger"] > 0
     assert {part["value"] for part in file["slices"]} <= {"north", "south", "west"}
+    assert {it["column"] for it in file["parity"]} == {"club"}
+    assert file["weak"]["looked"] > 10
+    assert file["policies"] == []
     told = json.loads(branch.champion("judge", "--format", "json").stdout)
     assert told["metric"] == file["metric"]
     again = branch.champion("judge")

@@ -136,8 +136,9 @@ def spoken(baked: Bake, tmp_path_factory: pytest.TempPathFactory) -> tuple[Baked
     served = project.run(str(fork_server.python()), "-c", SERVE, str(inputs / "rows.json"))
     said.append(served.stdout + served.stderr)
     assert "/predict 200" in served.stdout, served.stdout
-    tell("history", codes=(0, 1))
-    (project.path / "dvc.yaml").touch()
+    row = pd.read_parquet(project.path / "data/holdout.parquet")["row_id"][0]
+    tell("explain-row", row)
+    tell("audit", "--out", "audit.html", codes=(0, 1))
     broken = people(1).assign(visits="many", income=f"{WORD}", home=f"{WORD}-new")
     broken.to_csv(inputs / "broken.csv", index=False)
     tell("data", str(inputs / "broken.csv"), codes=(1, 2))
@@ -168,7 +169,7 @@ def test_personal_values_are_in_no_file_and_were_never_said(
         found = (UNLEARNED if model else FOUND).search(held(content))
         assert not found, (name, held(content)[max(found.start() - 200, 0) :][:400])
     assert seen >= {
-        "model.skops", "predictions.parquet", "reports/holdout.json", "reports/shap.parquet",
+        "model.skops", "predictions.parquet", "reports/holdout.json", "reports/contributions.parquet", "reports/model_card.md", "reports/model_card.html", "audit.html",
         "verdict/report.md", "verdict/verdict.json", "monitor/monitor.json", "reports/monitor.html",
         "scores.csv", ".champion/evidence/holdout.parquet",
     }, sorted(seen)  # fmt: skip

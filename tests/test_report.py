@@ -34,6 +34,9 @@ def compared(label: str, delta: float, half: float, **more: Any) -> dict[str, An
     }  # fmt: skip
 
 
+WEAK = {"where": "hour = 18 … 23", "rows": 203, "champion": 1.17, "challenger": 0.9, "p": 0.001}
+
+
 def verdict(word: str = "better", merge: bool = True, delta: float = 0.017) -> dict[str, Any]:
     """A verdict file in which everything is filled."""
     return {
@@ -82,6 +85,18 @@ def verdict(word: str = "better", merge: bool = True, delta: float = 0.017) -> d
         ],
         "cv": {"champion": 0.7, "challenger": 0.71},
         "figures": ["ranking.png"],
+        "notes": ["carrier: 7 of 16 values are not judged by themselves: too few rows."],
+        "parity": [
+            {"column": "origin", "label": "demographic parity difference", "champion": 0.1,
+             "challenger": 0.12, "lower": 0.08, "upper": 0.16, "highest": "EWR", "lowest": "LGA",
+             "left_out": 0}
+        ],
+        "weak": {
+            "label": "log loss", "higher_is_better": False, "looked": 800, "tried": 12,
+            "overall": {"rows": 6200, "champion": 0.59, "challenger": 0.57},
+            "weakest": [WEAK], "lost": [{**WEAK, "where": "dest = ORD and hour = 14 … 17"}],
+        },
+        "policies": [{"rule": "card: complete", "passed": True, "why": ""}],
     }  # fmt: skip
 
 
@@ -158,6 +173,7 @@ class Page(HTMLParser):
          "blocked", "make update"),
         (stopped("guards", passed=False), "### ⛔ Better, but stopped by a guard: ", "blocked", "no guard"),
         (stopped("slices", harmed=True), "### ⛔ Better, but stopped by a slice: ", "blocked", "no slice"),
+        (stopped("policies", passed=False), "### ⛔ Better, but stopped by a policy: ", "blocked", "what the policy asks"),
         (stopped("caps", passed=False), "### ⛔ Better, but stopped by a limit: ", "blocked", "no limit"),
         (verdict(merge=False), "### ⛔ Better, but stopped: ", "blocked", ""),
     ],
@@ -186,7 +202,8 @@ def test_shows_the_owners_files_first_and_jargon_only_in_folds(tmp_path: Path) -
     assert text.index("- `gate.yaml`") < text.index("- `params.yaml`")
     assert re.findall(r"<summary>(.*?)</summary>", text) == [
         "Data (27,004 → 51,955 rows, 24,951 added, 0 removed, 1 warning)", "Parameters (1)",
-        "Packages (1)", "Slices that moved (1 of 2)", "What the models look at (2 of 3 features changed)", "Files (2)",
+        "Packages (1)", "Slices that moved (1 of 2)", "Parity (1 column)", "Weak parts (2)",
+        "Policy (1)", "What the models look at (2 of 3 features changed)", "Files (2)",
         "Figures (1)", "Provenance (look 3 of 50)",
     ]  # fmt: skip
     assert f"[77, attempt 1]({RUN})" in text

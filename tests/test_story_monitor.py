@@ -1,8 +1,10 @@
 """The world changes: what the workflow monitor sees, says and proposes, executed."""
 
 import json
+import re
 import sys
 import threading
+import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -19,6 +21,12 @@ from github import PullRequest
 from github.state import Issue
 from moments import Moment, reached
 from pull_requests import Person, ProjectHost, members, published
+
+TRACKER = "planted-token-of-a-tracker"
+CLOUD = {  # as the action that opens a cloud exports them
+    "AWS_ACCESS_KEY_ID": "AKIAPLANTED0KEY", "AWS_SECRET_ACCESS_KEY": "planted+secret/of+a+cloud",
+    "AWS_SESSION_TOKEN": "planted-session",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -163,10 +171,25 @@ def test_no_log_is_no_all_clear_and_a_quiet_week_is_one(host: ProjectHost) -> No
     assert not host.home.pulls
 
 
+def everything(host: ProjectHost) -> bytes:
+    """All that anybody can read: logs, pages, artifacts, issues, statuses and every commit."""
+    found = [f"{run.log}\n{run.summary}".encode() for run in host.runs]
+    for run in host.home.runs:
+        for artifact in run.artifacts:
+            with zipfile.ZipFile(BytesIO(artifact.content)) as archive:
+                found += [archive.read(name) for name in archive.namelist()]
+    for issue in host.home.issues.values():
+        found += [it.body.encode() for it in (issue, *issue.comments)]
+    found.append(repr(host.home.statuses).encode())
+    found.append(host.home.bare.git("log", "--all", "--patch", "--text").encode())
+    return b"\n".join(found)
+
+
 def test_drift_ends_as_a_new_champion(host: ProjectHost, chat: tuple[str, list[str]]) -> None:
     """One issue and one pull request, though runners are lost midway."""
     address, told = chat
-    host.actions.secrets["MONITOR_WEBHOOK"] = address
+    host.actions.secrets |= {"MONITOR_WEBHOOK": address, "TRACKING_TOKEN": TRACKER}
+    host.machine.variables.update(CLOUD)
     host.home.actions_may_open_pulls = True
     log(host, often=True)
     ada = newest(host)
@@ -209,6 +232,14 @@ def test_drift_ends_as_a_new_champion(host: ProjectHost, chat: tuple[str, list[s
         "ada/members: It is over: no alert any more",
     ]
     assert ada.audit()[0] == "Sound: 2 versions, 6 events"
+    assert {run.name for run in host.runs} >= {"train", "judge", "promote", "monitor"}
+    shown = everything(host)
+    for secret in (*CLOUD.values(), TRACKER, address):
+        assert secret.encode() not in shown
+    assert not re.search(rb"ghs_[0-9a-f]{36}", shown), "a job's token"
+    for run in host.runs:
+        said = f"{run.log}{run.summary}".replace("basic ***", "")  # of actions/checkout
+        assert "***" not in said, "GitHub hid a secret that a step printed"
 
 
 def test_two_at_once_where_workflows_may_not_open_pull_requests(host: ProjectHost) -> None:

@@ -1,5 +1,6 @@
 """The card as Markdown, section by section."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from champion.tables.findings import percent
 NOT_STATED, NOT_MEASURED = "*not stated*", "*not measured*"
 HALF = 1.96  # standard errors to either end of a 95 % interval
 LONGEST = 2000  # letters of what people state
+NUMBERED = re.compile(r"(?:value|quarter) [0-9]{1,6}")
 MOST_SLICES, MOST_FEATURES, MOST_PARTS, MOST_LOOKS = 40, 15, 10, 20
 SHOWN_PACKAGES = ("scikit-learn", "numpy", "pandas", "skops", "shap", "lightgbm", "xgboost")
 CAPTIONS = {
@@ -183,18 +185,8 @@ def analyses(it: Parts) -> Iterator[str]:
         table(["part", "rows", prose(label(main)), "95 % interval"], rows, most=MOST_SLICES)
         or NOT_MEASURED
     )
-    weak = report.get("weakest")
-    found = (
-        [row for part in claims.items(weak, "parts") if (row := weakest(it, part))]
-        if isinstance(weak, dict)
-        else []
-    )
-    yield (
-        f"The weakest parts that a search over all columns found, by {prose(label(main))}:"
-        if found
-        else ""
-    )
-    yield table(["part", "rows", "there", "elsewhere", "p"], found, most=MOST_PARTS)
+    yield bullets([prose(note) for note in claims.listed_names(report, "notes")])
+    yield from weak(it, report.get("weakest"))
     yield "### Fairness"
     yield (
         table(["", "column", "difference", "95 % interval"], list(parity(it)), numbers=False)
@@ -239,8 +231,22 @@ def place(it: Parts, column: Any, value: Any) -> str:
     """`column = value`, the value only where it may be shown."""
     name = claims.name(column) or "?"
     shown = it.settings.report.show_values and name not in it.settings.data.personal
-    numbered = str(value).startswith("value ")  # by the pipeline, which does not show it either
+    numbered = NUMBERED.fullmatch(str(value))  # by the pipeline, which does not show it either
     return f"{code(name)} = {code(value) if shown or numbered else '*not shown*'}"
+
+
+def weak(it: Parts, found: Any) -> Iterator[str]:
+    """What a search over all columns found in one half of the holdout and the other confirms."""
+    if not isinstance(found, dict):
+        return
+    rows = [row for part in claims.items(found, "parts") if (row := weakest(it, part))]
+    if not rows and claims.number(found.get("looked")):
+        yield "A search over all columns found no part that is weaker than the rest beyond chance."
+    if not rows:
+        return
+    name = prose(label(claims.name(found.get("metric")) or "?"))
+    yield f"The weakest parts that a search over all columns found, by {name}:"
+    yield table(["part", "rows", "there", "elsewhere", "p"], rows, most=MOST_PARTS)
 
 
 def weakest(it: Parts, part: dict[str, Any]) -> list[str]:

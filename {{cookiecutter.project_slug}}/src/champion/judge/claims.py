@@ -138,6 +138,12 @@ def measured(content: dict[str, Any]) -> dict[str, tuple[float, float | None]]:
     }
 
 
+def listed_names(content: dict[str, Any], key: str) -> list[str]:
+    """The texts of a list."""
+    found = content.get(key)
+    return [it for it in map(name, found[:MOST]) if it] if isinstance(found, list) else []
+
+
 def seconds(path: Path) -> tuple[float, float] | None:
     """What 1,000 predictions took the champion and the challenger on one machine."""
     said = read(path)

@@ -102,7 +102,13 @@ def as_text(file: dict[str, Any]) -> str:
             ("", "champion", "challenger", "difference", "lower", "upper", "")
         ]
         rows += [row(file["metric"], "")]
-        rows += [row(it, "guard" if it["passed"] else "guard, failed") for it in file["guards"]]
+        rows += [
+            row(
+                {**it, "label": shown(it["label"], 60)},
+                "guard" if it["passed"] else "guard, failed",
+            )
+            for it in file["guards"]
+        ]
         rows += [
             row(
                 {**it, "label": shown(f"{it['column']} = {it['value']}", 60)},

@@ -112,7 +112,7 @@ def tell(report: dict, metric: Metric) -> None:
             error = f" ± {measured['se']:.4g}" if measured["se"] is not None else ""
             print(f"{label:<{width}}{measured['value']:.4g}{error}")
     for note in report["notes"]:
-        print(note)
+        print(shown(note))
     weak = report["weakest"]
     for it in weak["parts"][:TOLD_WEAK]:
         where = " and ".join(f"{at['column']} = {at['value']}" for at in it["where"])
