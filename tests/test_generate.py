@@ -44,6 +44,7 @@ RENDERED = {
     ".licenses/BSD-3-Clause.txt",
     ".licenses/MIT.txt",
     "README.md",
+    "card.yaml",
     "dvc.yaml",
     "gate.yaml",
     "pyproject.toml",
