@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from champion import history
 from champion.card import completed as completing
-from champion.card.completed import completed
+from champion.card.completed import completed, updated
 from champion.card.page import as_html
 from champion.card.parts import FILES, Parts, Stated, gather
 from champion.card.sections import as_markdown
@@ -264,7 +265,8 @@ def test_no_report_breaks_the_card(tmp_path: Path) -> None:
             files[f"reports/{name}.json"] = json.dumps(garbled(it, chance))
         it = parts(tmp_path, files)
         assert list(split(as_markdown(it))[1]) == SECTIONS
-        completing.draw_numbers(it, tmp_path / f"drawn{seed}") if seed < 8 else None
+        if seed < 8:
+            completing.draw_numbers(it, tmp_path / f"drawn{seed}")
 
 
 @pytest.mark.parametrize(
@@ -329,9 +331,33 @@ def test_promotion_adds_what_only_the_ledger_knows(
     assert page.count("data:image/png;base64,") == 3
     again = completed(events[:4], promotion("v1.1.0", 4), "promoted")
     assert again == files, "the same bytes"
+    since = updated(events[:6], promotion("v1.1.0", 4))["model_card.md"].decode()
+    assert "**v1.1.0**, last looked at by event 6 of the ledger" in since
+    assert split(since)[1]["Monitoring"].strip() == "- 2026-11-06: `size` has moved."
+    assert "](" not in since, "no figures"
     back = completed(events, promotion("v1.1.0", 4), "put back")["model_card.md"].decode()
     assert "put back by event 9" in back
     assert split(back)[1]["Monitoring"].strip() == "- 2026-11-06: `size` has moved."
+
+
+def test_the_ledgers_page_leads_to_the_champions_card() -> None:
+    def link(*events: Event) -> list[str]:
+        return re.findall(
+            r"files/(\d+)/model_card", history.page([event(1, "verdict", VERDICT), *events])
+        )
+
+    first = event(2, "promotion", {**promotion("v1.0.0", 1), "card": True})
+    looked = event(3, "monitor", {"summary": "Nothing moved.", "card": True})
+    assert link(first) == ["000002"]
+    assert link(first, looked) == ["000002", "000003"]
+    assert link(first, looked, event(4, "monitor", {"summary": "Not known."})) == [
+        "000002",
+        "000003",
+    ]
+    assert link(first, looked, event(4, "promotion", {**promotion("v1.1.0", 1), "card": True})) == [
+        "000004"
+    ]
+    assert link(event(2, "promotion", promotion("v1.0.0", 1)), looked) == []
 
 
 def test_an_override_and_a_first_model_are_told_in_the_card(

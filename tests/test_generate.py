@@ -44,6 +44,7 @@ RENDERED = {
     ".licenses/BSD-3-Clause.txt",
     ".licenses/MIT.txt",
     "README.md",
+    "card.yaml",
     "dvc.yaml",
     "gate.yaml",
     "pyproject.toml",
@@ -363,7 +364,7 @@ def test_the_readme_is_one_screen_and_names_what_exists(baked: Bake) -> None:
     for word in ("champion", "challenger", "holdout"):
         assert f"**{word}**" in readme
     targets = re.findall(r"^([a-z-]+):", (project.path / "Makefile").read_text(), re.MULTILINE)
-    for verb in re.findall(r"`make ([a-z ]+)", readme):
+    for verb in re.findall(r"`make ([a-z -]+)", readme):
         assert set(verb.split()) <= set(targets)
     for name in re.findall(r"`((?:src|tests|notebooks|data)/[\w./]*|\w+\.yaml)`", readme):
         if not name.startswith(("reports/", "notebooks/")):

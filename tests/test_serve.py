@@ -256,6 +256,11 @@ def test_other_models_are_explained_against_rows_of_train(tmp_path: Path, outsid
         assert any(abs(value) > 0.01 for value in found["explanations"][0].values())
         both = it.post("/explain", json={"rows": sent}).json()
         assert both["explanations"][:1] == found["explanations"]
+    model.settings.params.explain.method = "lime"
+    with client(model, tmp_path / "log") as it:
+        found = it.post("/explain", json={"rows": sent}).json()
+        assert (found["method"], found["scale"]) == ("lime", "probability")
+        assert any(abs(value) > 0.01 for value in found["explanations"][0].values())
         model.background = None
     with client(model, tmp_path / "log") as it:
         assert it.post("/explain", json={"rows": sent}).status_code == 501

@@ -36,7 +36,8 @@ PLOT = """
 
 The interval is that of the difference to the champion before it on the same rows, put at its own
 value. Values of different versions may come from different rows."""
-CARD = "Its model card: [{version}](files/{number:06}/model_card.md)."
+CARD = "Its model card: [{version}](files/{number:06}/model_card.md)"
+SINCE = ", and [since the newest look](files/{number:06}/model_card.md)"
 WATCHED = """The newest look of the monitor ({when}): {said}
 
 ![What moved, and since when](files/{number:06}/monitor.png)"""
@@ -134,10 +135,15 @@ def page(events: Sequence[Event]) -> str:
 
 def card(events: Sequence[Event]) -> list[str]:
     """Where the model card of the champion is."""
-    for it in reversed(events):
-        if it.kind in ("promotion", "rollback") and it.body.get("card") is True:
-            return [CARD.format(version=it.body["version"], number=it.number)]
-    return []
+    told = ""
+    for it in events:
+        if it.kind in ("promotion", "rollback"):
+            said = {"version": it.body["version"], "number": it.number}
+            told = CARD.format(**said) if it.body.get("card") is True else ""
+            since = ""
+        elif told and it.kind == "monitor" and it.body.get("card") is True:
+            since = SINCE.format(number=it.number)
+    return [f"{told}{since}."] if told else []
 
 
 def watched(events: Sequence[Event]) -> list[str]:

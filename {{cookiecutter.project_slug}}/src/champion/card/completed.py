@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from champion.card.parts import CARD, FILES, Parts, Promoted, Stated, gather
+from champion.card.sections import as_markdown
 from champion.card.stage import MARKDOWN, PAGE, write
 from champion.errors import Refusal
 from champion.figures import draw_calibration
@@ -30,31 +31,41 @@ READERS: dict[Path, Callable[[Path], Any]] = {
 
 
 def completed(events: list[Event], promotion: dict[str, Any], manner: str) -> dict[str, bytes]:
-    """The files of the card, by name.
-
-    Parameters
-    ----------
-    events : all before the one by which the version goes live.
-    promotion : the body of the event that promotes, or promoted, it.
-    manner : promoted, or put back.
-    """
-    how = f"{manner} by event {len(events) + 1}"
-    judged = events[promotion["verdict"] - 1]
-    word = promotion.get("override")
-    said = events[word - 1] if isinstance(word, int) and 0 < word <= len(events) else None
-    override = said if said and said.kind == "override" else None
+    """The files of the card, by name; see `known`."""
+    parts = known(events, promotion, f"{manner} by event {len(events) + 1}")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        extract(promotion["commit"], folder)
-        parts = gather(folder, promotion.get("model") or "")
-        parts.promoted = Promoted(
-            promotion["version"], promotion["commit"], how, judged, override, events
-        )
-        out = folder / "card"
+        out = Path(name)
         draw(parts, out)
         parts.figures = sorted(Path(path.name) for path in out.glob("*.png"))
         write(parts, out)
         return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
+
+
+def updated(events: list[Event], promotion: dict[str, Any]) -> dict[str, bytes]:
+    """The card after the last of the events, a look of the monitor; without figures."""
+    parts = known(events, promotion, f"last looked at by event {len(events)}")
+    return {MARKDOWN.name: as_markdown(parts).encode()}
+
+
+def known(events: list[Event], promotion: dict[str, Any], how: str) -> Parts:
+    """All parts of the card of a version.
+
+    Parameters
+    ----------
+    events : all that happened, of the ledger.
+    promotion : the body of the event that promotes, or promoted, it.
+    how : by which event it is what it is, in words.
+    """
+    judged, word = events[promotion["verdict"] - 1], promotion.get("override")
+    said = events[word - 1] if isinstance(word, int) and 0 < word <= len(events) else None
+    override = said if said and said.kind == "override" else None
+    with tempfile.TemporaryDirectory() as name:
+        extract(promotion["commit"], Path(name))
+        parts = gather(Path(name), promotion.get("model") or "")
+    parts.promoted = Promoted(
+        promotion["version"], promotion["commit"], how, judged, override, events
+    )
+    return parts
 
 
 def extract(commit: str, folder: Path) -> None:
@@ -72,7 +83,6 @@ def extract(commit: str, folder: Path) -> None:
 
 def draw(it: Parts, folder: Path) -> None:
     """Draw what has numbers."""
-    folder.mkdir()
     draw_numbers(it, folder)
     assert it.promoted
     if report.drawn(judged := it.promoted.verdict.body):

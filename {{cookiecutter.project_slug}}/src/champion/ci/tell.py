@@ -13,6 +13,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from champion.card.completed import updated
 from champion.ci import alert, issue, record, retrain
 from champion.ci.api import Api
 from champion.ci.outputs import write_summary
@@ -66,9 +67,20 @@ def remember(look: dict[str, Any]) -> Event:
             "reasons": look["reasons"], "findings": look["findings"], "drawn": bool(drawn),
             "alerts": alerts[: alert.MOST], "run": record.this_run(),
         }  # fmt: skip
-        return Entry(body, drawn)
+        card = with_look(held.events, body, look["time"])
+        return Entry({**body, "card": bool(card)}, drawn | card)
 
     return ledger.append("monitor", f"monitor/{os.environ['GITHUB_RUN_ID']}", entry)
+
+
+def with_look(events: list[Event], body: dict[str, Any], time: str | None) -> dict[str, bytes]:
+    """The card of the champion that was looked at, with this look; none if it was not promoted."""
+    champion = body["look"]["champion"] or {}
+    for promotion in (it.body for it in reversed(events) if it.kind == "promotion"):
+        if all(promotion[key] == champion.get(key) for key in ("version", "commit")):
+            this = Event(len(events) + 1, "monitor", time or "", "", None, body)
+            return updated([*events, this], promotion)
+    return {}
 
 
 def alert_of(events: list[Event]) -> Event | None:
