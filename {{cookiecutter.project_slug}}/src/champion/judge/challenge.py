@@ -11,11 +11,12 @@ import pandas as pd
 
 from champion.judge import budget, evidence, fair, ledger, paths
 from champion.judge.champion import Champion, anchor, data_of, output
-from champion.judge.commit import HOME, Run, run_commit
+from champion.judge.commit import HOME, LOCK, Run, libraries, run_commit
 from champion.judge.verdict import judge, named
 from champion.project import MODEL
 from champion.settings import GUARDED_SLICES, Gate, Settings
 from champion.tables.read import write_parquet
+from champion.workspace.git import show
 from champion.workspace.objects import sha256
 
 EVIDENCE = HOME / "evidence" / "holdout.parquet"
@@ -146,9 +147,11 @@ def prepare(
         print(f"No model was promoted yet: the default branch's {champion.commit[:7]} stands in.")
     print("Deriving the holdout and scoring the champion on it", flush=True)
     at_tip = model if champion and champion.commit == tip else None
+    libraries(show(tip, LOCK))  # once, not by each of the two
     with ThreadPoolExecutor() as side_by_side:  # each is a process
         runs = {
-            name: side_by_side.submit(run_commit, tip, name, at_tip, seed) for name in (data, own)
+            name: side_by_side.submit(run_commit, tip, name, at_tip, seed)
+            for name in dict.fromkeys((data, own))
         }
     try:
         rows = runs[data].result()
