@@ -12,10 +12,18 @@ from sklearn.metrics import accuracy_score
 
 from champion.errors import Refusal
 from champion.fairness.parity import parity, rates
-from champion.fairness.parts import labels, left_out, of_columns, of_slices, pairs, singles
+from champion.fairness.parts import (
+    labels,
+    left_out,
+    of_columns,
+    of_slices,
+    pairs,
+    singles,
+    unsearched,
+)
 from champion.fairness.weakest import halves, weakest
 from champion.judge.difference import Case
-from champion.judge.metrics import METRICS
+from champion.judge.metrics import METRICS, of_task
 from champion.judge.verdict import judge
 from champion.settings import Data, Gate, Report, Settings
 from champion.stages.measured import metrics
@@ -69,6 +77,20 @@ def test_metrics_by_part_and_intersection_are_fairlearns() -> None:
         for name, wanted in framed.by_group.loc[part.values].items():
             assert ours[name]["value"] == pytest.approx(wanted, abs=1e-6)
             assert ours[name]["lower"] < wanted < ours[name]["upper"]
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_no_interval_leaves_what_its_metric_can_be(task: str) -> None:
+    """A few rows, nearly all right."""
+    random = np.random.default_rng(5)
+    y = (np.arange(60) % 10 == 0).astype(float)
+    score = np.clip(0.1 + 0.8 * y + random.normal(0, 0.2, 60), 0.001, 0.999)
+    said = np.column_stack([1 - score, score]) if task == "multiclass" else score
+    for name, it in metrics(y, said, of_task(task)).items():
+        ends = [it[key] or 0.0 for key in ("lower", "value", "upper")]
+        assert ends == sorted(ends), name
+        assert ends[0] >= 0 or name == "r2", name
+        assert ends[2] <= 1 or not (METRICS[name].higher_is_better or name == "brier"), name
 
 
 @pytest.mark.parametrize("clustered", [False, True])
@@ -225,6 +247,15 @@ def test_where_nothing_is_weak_nothing_is_told(clustered: bool, rest: bool) -> N
         assert found.looked > 90
         false += bool(found.parts)
     assert false <= 8
+
+
+def test_columns_beyond_the_first_are_left_out_and_counted() -> None:
+    wide = pd.DataFrame({f"x{n}": np.arange(60.0) for n in range(70)})
+    some = of_columns(wide, wide[["x69"]].astype("str"), Settings(), most=8)
+    assert (some.shape[1], next(iter(some))) == (50, "x69")
+    assert list(unsearched(some, wide)) == [
+        "The search for weak parts leaves out 20 features, the last ones."
+    ]
 
 
 def test_too_few_rows_are_not_searched() -> None:

@@ -93,6 +93,7 @@ def verdict(word: str = "better", merge: bool = True, delta: float = 0.017) -> d
         ],
         "weak": {
             "label": "log loss", "higher_is_better": False, "looked": 800, "tried": 12,
+            "left_out": "The search for weak parts leaves out 20 features, the last ones.",
             "overall": {"rows": 6200, "champion": 0.59, "challenger": 0.57},
             "weakest": [WEAK], "lost": [{**WEAK, "where": "dest = ORD and hour = 14 … 17"}],
         },

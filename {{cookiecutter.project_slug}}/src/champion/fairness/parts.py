@@ -15,6 +15,7 @@ SMALLEST = 30  # rows
 FEWEST_GROUPS = 10  # of rows that depend on each other, for any claim
 MOST = 30  # of a column, the largest
 MOST_COLUMNS = 5  # of data.slices that are crossed with each other
+MOST_SEARCHED = 50  # columns that a search for weak parts looks at
 MISSING = "(missing)"
 
 
@@ -86,9 +87,15 @@ def of_columns(
     data, hide = settings.data, not settings.report.show_values
     found = {str(name): slices[name] for name in slices}
     for name in features:
-        if name not in found:
+        if name not in found and len(found) < MOST_SEARCHED:
             found[str(name)] = labels(features[name], hide or name in data.personal, most)
     return pd.DataFrame(found, index=features.index)
+
+
+def unsearched(searched: pd.DataFrame, features: pd.DataFrame) -> Iterator[str]:
+    """A sentence where the search leaves columns out."""
+    if count := len(set(features) - set(searched)):
+        yield f"The search for weak parts leaves out {count:,} features, the last ones."
 
 
 def singles(table: pd.DataFrame) -> Iterator[Part]:

@@ -28,8 +28,7 @@ from champion.tables.rows import uniform
 
 LEVEL = 0.05  # that any part is told which is no weaker, over all parts together
 VALUES = 8  # of a number, above which it is cut into quarters
-MOST_COLUMNS = 50  # that are looked at
-MOST_PAIRED = 15  # of them that are crossed, the most telling
+MOST_PAIRED = 15  # columns that are crossed, the most telling
 MOST_TRIED = 10  # parts that the other half is asked about
 SHARE = 0.01  # of the rows: of a smaller part it matters little
 ALIKE = 0.5  # of the rows of the smaller of two parts, shared, above which they are one finding
@@ -105,7 +104,6 @@ def weakest(
     groups : (n,) the number of the group of rows that depend on each other.
     rest : a part is compared with the rows outside; else with 0.
     """
-    table = table.iloc[:, :MOST_COLUMNS]
     found, looked = search(table, loss, searched, rest)
     for it in found:
         confirm(it, loss, ~searched, groups, rest)

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from champion.fairness.parity import parity
-from champion.fairness.parts import of_columns
+from champion.fairness.parts import of_columns, unsearched
 from champion.fairness.weakest import VALUES, Found, by_row, halves, losses, weakest
 from champion.judge.difference import Case, constant
 from champion.judge.metrics import chosen
@@ -47,7 +47,7 @@ def weak(case: Case, ids: pd.Series, features: pd.DataFrame, settings: Settings)
 
     Returns
     -------
-    label and higher_is_better, the metric's; overall, and weakest and lost, what was found: its
+    label and higher_is_better, the metric's; left_out, a sentence; overall, and weakest and lost, what was found: its
         name, rows, the metric of both models in the half that confirms, p; looked and tried, how
         many parts each search looked at, and how many both asked the other half about.
     """
@@ -82,6 +82,7 @@ def weak(case: Case, ids: pd.Series, features: pd.DataFrame, settings: Settings)
             "champion": sign * float(old[~searched].mean()),
             "challenger": sign * float(new[~searched].mean()),
         },
+        "left_out": " ".join(unsearched(columns, features)),
         "looked": levels.looked,
         "tried": levels.tried + changes.tried,
         "weakest": told(levels),

@@ -66,7 +66,7 @@ def weak(file: dict[str, Any]) -> str:
             [f"worse than before in {label}", "rows", *SIDES], [*everywhere, *lost] if lost else []
         ),
         nowhere,
-        how,
+        f"{how} {prose(found['left_out'] or '')}".rstrip(),
     )
 
 

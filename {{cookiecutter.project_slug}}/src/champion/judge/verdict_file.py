@@ -62,8 +62,8 @@ SHAPE: dict[str, Any] = {
          "upper": float, "highest": str, "lowest": str, "left_out": int}
     ],
     "weak": {
-        "label": str, "higher_is_better": bool, "overall": WEAK, "looked": int, "tried": int,
-        "weakest": [WEAK], "lost": [WEAK],
+        "label": str, "higher_is_better": bool, "left_out": str, "overall": WEAK, "looked": int,
+        "tried": int, "weakest": [WEAK], "lost": [WEAK],
     },
     "policies": [{"rule": str, "passed": bool, "why": str}],
     "figures": [str], "holds": [str], "override": {"by": str, "reason": str},

@@ -43,10 +43,21 @@ def metrics(
         found[metric.name] = {
             "value": number(value),
             "se": number(error),
-            "lower": number(value - reach),
-            "upper": number(value + reach),
+            "lower": number(max(value - reach, low(metric))),
+            "upper": number(min(value + reach, high(metric))),
         }
     return found
+
+
+def low(metric: Metric) -> float:
+    """The least that it can be."""
+    return -math.inf if metric.users or metric.name == "r2" else 0.0
+
+
+def high(metric: Metric) -> float:
+    """The most that it can be."""
+    bounded = metric.higher_is_better or metric.name == "brier"
+    return 1.0 if bounded and not metric.users else math.inf
 
 
 def number(value: float) -> float | None:

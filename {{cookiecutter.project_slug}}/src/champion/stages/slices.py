@@ -36,6 +36,7 @@ def by_part(
 
     metric = by_row(chosen(settings.gate.metric, task), task)
     columns = parts.of_columns(X, named, settings, VALUES)
+    notes += parts.unsearched(columns, X)
     ids = table["row_id"] if groups is None else pd.Series(groups)
     found = weakest(columns, losses(metric, y, said), halves(ids), groups)
     if not found.looked:
