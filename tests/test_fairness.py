@@ -188,7 +188,7 @@ def test_what_may_not_be_shown_is_not() -> None:
     ("column", "told", "words"),
     [
         (["x"] * 99 + ["y"], ["x"], "1 of 2 values are left out (1 rows)"),
-        ([f"v{n}" for n in range(10_000)], [], "none of its 10,000 values has 30 rows"),
+        ([f"v{n}" for n in range(10_000)], [], "none of 10,000 values has 30 rows"),
         ([None] * 100, ["(missing)"], "every row of the holdout lacks it"),
         (["x", "y"] * 50, ["x", "y"], ""),
     ],

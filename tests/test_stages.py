@@ -437,7 +437,10 @@ def test_slices_that_cannot_be_told_are_named_and_the_others_told(bench: Bench) 
         ("lonely", "y"), ("absent", "(missing)"), ("halves", "left"), ("halves", "right"),
     }  # fmt: skip
     assert ["lonely", "halves"] in [it["columns"] for it in report["intersections"]]
-    assert [note.partition(":")[0] for note in report["notes"]] == ["many", "lonely", "absent"]
+    named = [note.partition(":")[0] for note in report["notes"]]
+    assert named[:2] == ["many", "lonely"]
+    assert named[-1] == "absent"
+    assert {"many and lonely", "lonely and halves"} <= {*named}
     fair = {(it["column"], it["measure"]): it["value"] for it in report["parity"]}
     assert fair["halves", "demographic_parity"] is not None
     assert fair["lonely", "demographic_parity"] is None

@@ -117,21 +117,23 @@ def pairs(table: pd.DataFrame) -> Iterator[Part]:
 
 
 def left_out(table: pd.DataFrame) -> Iterator[str]:
-    """A sentence for each column of which not every row is in a part that is told."""
+    """A sentence for each column and pair of which not every row is in a part that is told."""
+    named = table.fillna(MISSING)
+    crossed = combinations(named.iloc[:, :MOST_COLUMNS], 2)
+    for columns in [*((column,) for column in named), *crossed]:
+        sizes = named.groupby(list(columns), sort=False).size().sort_values(ascending=False)
+        told = sizes.head(MOST)
+        told = told[told >= SMALLEST]
+        name, what = " and ".join(map(str, columns)), "values" if len(columns) == 1 else "pairs"
+        if told.empty:
+            yield f"{name}: none of {len(sizes):,} {what} has {SMALLEST} rows of the holdout."
+        elif len(told) < len(sizes):
+            yield (
+                f"{name}: {len(sizes) - len(told):,} of {len(sizes):,} {what} are left out "
+                f"({sizes.sum() - told.sum():,} rows): they have fewer than {SMALLEST} rows, or are "
+                f"not among the {MOST} largest."
+            )
     for column in table:
-        sizes = np.array([*ranked(table[column].fillna(MISSING)).values()])
-        told = sizes[:MOST] >= SMALLEST
-        if not told.any():
-            yield (
-                f"{column}: none of its {len(sizes):,} values has {SMALLEST} rows of the holdout, "
-                "so it is not told by value."
-            )
-        elif count := len(sizes) - int(told.sum()):
-            rows = int(sizes.sum() - sizes[:MOST][told].sum())
-            yield (
-                f"{column}: {count:,} of {len(sizes):,} values are left out ({rows:,} rows): told "
-                f"are the {MOST} largest that have {SMALLEST} rows."
-            )
         if table[column].isna().all():
             yield f"{column}: every row of the holdout lacks it."
     if table.shape[1] > MOST_COLUMNS:
