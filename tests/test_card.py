@@ -357,7 +357,8 @@ def test_the_ledgers_page_leads_to_the_champions_card() -> None:
     assert link(first, looked, event(4, "promotion", {**promotion("v1.1.0", 1), "card": True})) == [
         "000004"
     ]
-    assert link(event(2, "promotion", promotion("v1.0.0", 1)), looked) == []
+    assert link(event(2, "promotion", promotion("v1.0.0", 1)), looked) == ["000003"]
+    assert link(event(2, "promotion", promotion("v1.0.0", 1))) == []
 
 
 def test_an_override_and_a_first_model_are_told_in_the_card(
