@@ -512,5 +512,11 @@ def test_what_dvc_and_git_read_is_no_document(path: str, said: str) -> None:
     assert trains([path]) == (said != "nothing")
 
 
+def test_what_people_state_of_a_model_runs_the_pipeline_and_changes_no_model() -> None:
+    assert (kind(["card.yaml"]), trains(["card.yaml"])) == ("nothing", True)
+    assert kind(["card.yaml", "data/raw.dvc"]) == "data"
+    assert kind(["card.yaml", "params.yaml"]) == "model"
+
+
 def test_what_the_judge_runs_has_an_owner() -> None:
     assert matching(["Makefile", "docs/Makefile"], OWNED) == ["Makefile"]

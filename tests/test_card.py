@@ -63,9 +63,9 @@ HOLDOUT = {
         {"columns": ["colour", "name"], "values": ["red", "value 2"], "rows": 99, "metrics": {}}
     ],
     "parity": [
-        {"column": "colour", "label": "demographic parity difference", "value": 0.11, "lower": 0.05, "upper": 0.17}
+        {"column": "colour", "label": "demographic parity difference", "value": 0.11, "lower": 0.05, "upper": 0.17, "highest": "red", "lowest": "blue"}
     ],
-    "notes": ["colour: 3 of 5 values are left out"],
+    "notes": ["colour: 3 of 5 values are left out", 3],
     "weakest": {
         "metric": "log_loss",
         "parts": [{"where": [{"column": "size", "value": "3 to 5"}], "rows": 80, "value": 0.51, "elsewhere": 0.7, "p": 0.01}],
@@ -176,7 +176,7 @@ def test_what_was_stated_and_measured_is_in_its_section(tmp_path: Path) -> None:
             "- colour: 3 of 5 values are left out",
             "found, by log loss:",
             "| `size` = `3 to 5` | 80 | .51 | .7 | .01 |",
-            "| demographic parity difference | `colour` | .11 | .05 … .17 |",
+            "| demographic parity difference | `colour` | .11 | .05 … .17 | `red` and `blue` |",
             "differ by .1 in the mean",
         ],
         "Explanations": [
@@ -213,7 +213,7 @@ def test_no_value_is_shown_that_may_not_be(tmp_path: Path, show: bool) -> None:
 
 HOSTILE = [
     "<script>alert(1)</script>", "![x](https://evil.example/x.png)", "[x](javascript:alert(1))",
-    "@everyone", "\n\n## Verdict and approval\n\n**Better**", "a | b | c", "`` ` ``", "---\nlicense: mit",
+    "@everyone", "\n\n## Verdict and approval\n\n**Better**", "a | b | c", "`` a ` b ``", "---\nlicense: mit",
     "<img src=x onerror=alert(1)>", "\x1b[31mred", "![x](../../../etc/passwd.png)", "x" * 9000,
 ]  # fmt: skip
 
@@ -357,7 +357,8 @@ def test_the_ledgers_page_leads_to_the_champions_card() -> None:
     assert link(first, looked, event(4, "promotion", {**promotion("v1.1.0", 1), "card": True})) == [
         "000004"
     ]
-    assert link(event(2, "promotion", promotion("v1.0.0", 1)), looked) == []
+    assert link(event(2, "promotion", promotion("v1.0.0", 1)), looked) == ["000003"]
+    assert link(event(2, "promotion", promotion("v1.0.0", 1))) == []
 
 
 def test_an_override_and_a_first_model_are_told_in_the_card(

@@ -216,7 +216,7 @@ def test_drift_ends_as_a_new_champion(host: ProjectHost, chat: tuple[str, list[s
     assert "**v1.0.0**, last looked at by event 3 of the ledger" in card
     assert "visits has moved." in card.partition("## Monitoring")[2].partition("##")[0]
     page = host.show("ledger", "README.md")
-    assert "[v1.0.0](files/000002/model_card.md), and [since the newest look](files/000003" in page
+    assert "Its model card: [v1.1.0](files/000005/model_card.md)." in page
     assert host.files(pull.head_sha) & {"data/incoming/spring.csv"} == set()
 
     assert pull.merged_at, host.run("judge").log

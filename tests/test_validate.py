@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from champion.settings import Settings
-from champion.stages.validate import check, load
+from champion.stages.validate import check, load, period
 from champion.tables import describe
 from champion.tables.identical import duplicated
 from champion.tables.leaks import leaks
@@ -446,3 +446,19 @@ def test_the_report_is_plain_json(desk: Desk) -> None:
     text = (desk.path / "reports/data.json").read_text()
     assert "NaN" not in text
     assert json.loads(text)["errors"][0]["share"] == 0.06
+
+
+@pytest.mark.parametrize(
+    ("show", "personal", "said"),
+    [(True, [], ["2020-01-31", "2020-03-01"]), (False, [], None), (True, ["day"], None)],
+)
+def test_the_period_is_told_where_times_may_be_shown(
+    show: bool, personal: list[str], said: list[str] | None
+) -> None:
+    own = Settings()
+    table = pd.DataFrame({"day": pd.to_datetime(["2020-03-01 12:00", "2020-01-31 23:00", None])})
+    assert period(table, own) is None
+    own.data.time, own.data.personal = "day", personal
+    own.report.show_values = show
+    assert period(table, own) == said
+    assert period(table.iloc[2:], own) is None

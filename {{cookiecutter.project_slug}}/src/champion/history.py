@@ -36,8 +36,7 @@ PLOT = """
 
 The interval is that of the difference to the champion before it on the same rows, put at its own
 value. Values of different versions may come from different rows."""
-CARD = "Its model card: [{version}](files/{number:06}/model_card.md)"
-SINCE = ", and [since the newest look](files/{number:06}/model_card.md)"
+CARD = "[{name}](files/{number:06}/model_card.md)"
 WATCHED = """The newest look of the monitor ({when}): {said}
 
 ![What moved, and since when](files/{number:06}/monitor.png)"""
@@ -134,16 +133,16 @@ def page(events: Sequence[Event]) -> str:
 
 
 def card(events: Sequence[Event]) -> list[str]:
-    """Where the model card of the champion is."""
-    told = ""
+    """Where the champion's model card is, as it went live and as the newest look has it."""
+    found: dict[str, int] = {}
     for it in events:
-        if it.kind in ("promotion", "rollback"):
-            said = {"version": it.body["version"], "number": it.number}
-            told = CARD.format(**said) if it.body.get("card") is True else ""
-            since = ""
-        elif told and it.kind == "monitor" and it.body.get("card") is True:
-            since = SINCE.format(number=it.number)
-    return [f"{told}{since}."] if told else []
+        reign = it.kind in ("promotion", "rollback")
+        if reign:
+            found = {}
+        if (reign or it.kind == "monitor") and it.body.get("card") is True:
+            found[it.body["version"] if reign else "with the newest look"] = it.number
+    links = [CARD.format(name=name, number=number) for name, number in found.items()]
+    return [f"Its model card: {', '.join(links)}."] if links else []
 
 
 def watched(events: Sequence[Event]) -> list[str]:

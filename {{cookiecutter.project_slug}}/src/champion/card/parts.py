@@ -12,15 +12,16 @@ from champion.judge import claims
 from champion.judge.champion import read_yaml
 from champion.judge.changes import flat, versions
 from champion.judge.events import Event
+from champion.judge.policy import CARD as NAME
+from champion.judge.policy import says
 from champion.settings import GATE, PARAMS, Settings, build
 from champion.settings import read_yaml as read_settings
 
-CARD = Path("card.yaml")
+CARD = Path(NAME)
 LOCK = Path("requirements.txt")
 POINTER = Path("data/raw.dvc")
 REPORTS = ("cv", "data", "explanation", "folds", "holdout")
 FILES = (CARD, GATE, PARAMS, LOCK, POINTER, *(Path(f"reports/{name}.json") for name in REPORTS))
-EMPTY = ("", "not stated")
 
 
 @dataclass
@@ -48,8 +49,8 @@ class Stated:
         """
         stated: Stated = build(cls, read_settings(path), str(CARD))
         for each in fields(cls):
-            text = (getattr(stated, each.name) or "").strip()
-            setattr(stated, each.name, None if text.lower() in EMPTY else text)
+            if not says(getattr(stated, each.name)):
+                setattr(stated, each.name, None)
         return stated
 
 
