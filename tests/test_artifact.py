@@ -20,7 +20,7 @@ from champion.ci.subject import locked_model
 from champion.judge import changes, claims
 from champion.judge.champion import read_yaml
 from champion.judge.evidence import Invalid
-from champion.judge.paths import OWNED, kind, matching, trains
+from champion.judge.paths import kind, owned, trains
 from champion.judge.verdict_file import checked
 
 NO_FILE = "no plain file"
@@ -519,4 +519,22 @@ def test_what_people_state_of_a_model_runs_the_pipeline_and_changes_no_model() -
 
 
 def test_what_the_judge_runs_has_an_owner() -> None:
-    assert matching(["Makefile", "docs/Makefile"], OWNED) == ["Makefile"]
+    assert owned(["Makefile", "docs/Makefile"]) == ["Makefile"]
+
+
+@pytest.mark.parametrize("path", ["src/visits/model.py", "src/visits/features/by_day.py"])
+def test_a_model_has_none(path: str) -> None:
+    assert owned([path]) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "src/json.py", "src/json/__init__.py", "src/json/__init__.pyc", "src/sitecustomize.pyc",
+        "src/visits/__init__.py", "src/visits/schema.py", "src/visits/schema/__init__.py",
+        "src/visits/schema/a.py", "src/visits/schema.abi3.so", "src/visits/data.cpython-311.so",
+        "src/champion/ci/api.py", "src/champion/new.py", "deploy/Dockerfile",
+    ],
+)  # fmt: skip
+def test_what_python_would_import_in_anothers_place_has_an_owner(path: str) -> None:
+    assert owned([path]) == [path]

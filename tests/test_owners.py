@@ -9,7 +9,7 @@ import pytest
 from champion.ci import owners
 from champion.ci.api import Api
 from champion.ci.owners import is_owner
-from champion.judge.paths import OWNED, matching
+from champion.judge.paths import owned
 from champion.workspace.git import changed, touched
 from github import GitHub, Repository
 from github_client import Clone, ask
@@ -55,9 +55,9 @@ class Branch:
         tip = self.work.git("rev-parse", "main")
         self.work.git("checkout", "--quiet", "--detach", "main")
         try:
-            owned = matching({*changed(tip, sha), *touched(sha, tip)}, OWNED)
-            assert owned
-            return owners.agreed(self.api, {"number": self.pull}, sha, branch, owned)
+            its = owned({*changed(tip, sha), *touched(sha, tip)})
+            assert its
+            return owners.agreed(self.api, {"number": self.pull}, sha, branch, its)
         finally:
             self.work.git("checkout", "--quiet", "--detach", sha)
 

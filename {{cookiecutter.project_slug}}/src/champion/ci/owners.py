@@ -7,7 +7,7 @@ from typing import Any
 
 from champion.ci.api import Api, NotFound
 from champion.errors import Refusal
-from champion.judge.paths import OWNED, matching
+from champion.judge.paths import owned
 from champion.workspace.git import attempt, changed, git, touched
 
 CODEOWNERS = Path(".github/CODEOWNERS")
@@ -40,7 +40,7 @@ def covers(commit: str, sha: str, paths: list[str]) -> bool:
         return False
     forked = git("merge-base", commit, TIP)
     seen = {*touched(commit, TIP), *changed(forked, commit)}
-    return seen.issuperset(paths) and not matching(touched(sha, commit, TIP), OWNED)
+    return seen.issuperset(paths) and not owned(touched(sha, commit, TIP))
 
 
 def approved(api: Api, pull: dict[str, Any]) -> list[tuple[str, str]]:

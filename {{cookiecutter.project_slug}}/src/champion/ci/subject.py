@@ -18,7 +18,7 @@ from champion.ci.outputs import write_output
 from champion.ci.recorded import ADOPTS
 from champion.errors import Refusal
 from champion.judge import claims
-from champion.judge.paths import OWNED, matching, policy, shaping, tests, trains
+from champion.judge.paths import owned, policy, shaping, tests, trains
 from champion.workspace import remote
 from champion.workspace.environment import typed
 from champion.workspace.git import changed, git, resolve, show, touched
@@ -225,12 +225,11 @@ def examined(api: Api, pull: dict[str, Any], subject: Subject, passed: bool) -> 
     if trains(paths) and not subject.reason:
         commits = recorded.judged_as(api, subject.sha)
         subject.heed(recorded.word(api, commits, pull["base"]["ref"]))
-    owned = matching(sorted({*paths, *touched(subject.sha, tip)}), OWNED)
-    subject.owned = owned
+    subject.owned = owned(sorted({*paths, *touched(subject.sha, tip)}))
     if (
-        owned
+        subject.owned
         and subject.policy != "override"
-        and not owners.agreed(api, pull, subject.sha, subject.branch, owned)
+        and not owners.agreed(api, pull, subject.sha, subject.branch, subject.owned)
     ):
         subject.holds.append(
             f"It changes how models are judged or run: {owners.OWNER} has to approve it; then re-run "

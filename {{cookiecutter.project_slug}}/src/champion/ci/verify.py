@@ -272,7 +272,7 @@ def judge_here(made: Lock, it: Promotion, champion: Champion | None) -> None:
     """
     tip = champion.commit if champion else it.commit
     touched = changed(tip, it.commit)
-    if owned := paths.matching(touched, paths.OWNED):
+    if owned := paths.owned(touched):
         raise Unfit(
             f"what its judge left has expired, and {owned[0]} changed since the champion, which here "
             "no owner can be asked about: send it as a pull request again."

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from champion.judge.champion import read_yaml
-from champion.judge.paths import OWNED, RESULTS, matching
+from champion.judge.paths import RESULTS, matching, owned
 from champion.workspace.git import show
 
 WRITTEN = ("outs", "metrics", "plots")
@@ -78,7 +78,7 @@ def described(base: str, texts: dict[str, str], paths: list[str]) -> dict[str, A
     """
     return {
         "paths": sorted(set(paths) - set(matching(paths, RESULTS)))[:MOST],
-        "owner_paths": sorted(matching(paths, OWNED)),
+        "owner_paths": sorted(owned(paths)),
         "params": params(show(base, "params.yaml"), texts["params.yaml"])[:MOST],
         "lock": lock(show(base, "requirements.txt"), texts["requirements.txt"])[:MOST],
         "pipeline": pipeline(texts["dvc.yaml"]) if "dvc.yaml" in paths else None,

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from champion.errors import Refusal, shown
-from champion.judge.paths import OWNED, matching
+from champion.judge.paths import matching, owned
 from champion.workspace import branch, fork, gh, orphan, remote
 from champion.workspace.environment import typed
 from champion.workspace.gh import Hub, quoted
@@ -13,7 +13,6 @@ from champion.workspace.git import git, heads, resolve
 
 PURPOSE = "bring the pull request into a branch of this repository"
 WORKFLOWS = (".github/*",)
-JUDGING = tuple(pattern for pattern in OWNED if pattern not in WORKFLOWS)
 PASSIVE = (
     "*.md",
     "docs/*",
@@ -90,7 +89,8 @@ def changed(base: str, head: str) -> list[str]:
 
 def told(paths: list[str]) -> list[str]:
     """What the change may do once it is a branch here, the gravest first."""
-    workflows, judging = matching(paths, WORKFLOWS), matching(paths, JUDGING)
+    workflows = matching(paths, WORKFLOWS)
+    judging = [path for path in owned(paths) if path not in workflows]
     code = set(paths) - {*workflows, *judging, *matching(paths, PASSIVE)}
     kinds = [
         (workflows, "a branch's workflow may write to this repository and read its secrets"),

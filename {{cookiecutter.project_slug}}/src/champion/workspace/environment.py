@@ -45,6 +45,7 @@ class Environment:
         variables = {key: value for key, value in os.environ.items() if key not in dropped}
         variables["PATH"] = os.pathsep.join([str(self.bin), os.environ.get("PATH", os.defpath)])
         variables["VIRTUAL_ENV"] = str(self.folder)
+        variables["PYTHONSAFEPATH"] = "1"  # no module is taken from the folder of the repository
         if not self.kept:
             paths = [str(Path("src").resolve()), os.environ.get("PYTHONPATH", "")]
             variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
