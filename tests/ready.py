@@ -5,17 +5,21 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from ruamel.yaml import YAML
 
+from champion.ci.confirm import JUDGE, PROMOTE
+from champion.ci.lock import POINTER, named
+from champion.ci.subject import locked_model
 from conftest import BakedProject
 from github import PullRequest, runs
 from github.state import Run
 from pull_requests import Person, ProjectHost
 
 TRAIN = ".github/workflows/train.yml"
-PROMOTE = ".github/workflows/promote.yml"
 
 
 def md5(content: bytes) -> str:
@@ -127,28 +131,40 @@ def end(
         runs.finish_run(host.github, host.home, run, conclusion)
 
 
-def promoted(host: ProjectHost, by: Person, version: str, commit: str, stage: int) -> None:
-    """Let promote.yml have made a commit that version: its run, what it left, the ledger, the tags."""
-    home, data = host.home, "d" * 32
-    named = {"commit": commit, "model": hashlib.md5(commit.encode()).hexdigest(), "data": data}
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("promotion.json", json.dumps(named))
+def left(
+    host: ProjectHost, path: str, event: str, name: str, file: str, content: dict[str, Any]
+) -> dict[str, Any]:
+    """Let a workflow of `main` have run and left a file; what an event says of that."""
+    home, archived = host.home, io.BytesIO()
+    with zipfile.ZipFile(archived, "w") as archive:
+        archive.writestr(file, json.dumps(content))
     run = Run(
-        id=host.github.number(), number=1, path=PROMOTE, name="promote", event="push",
+        id=host.github.number(), number=1, path=path, name=Path(path).stem, event=event,
         head_sha=home.bare.git("rev-parse", "main"), head_branch="main", head_repository=home,
         actor=home.owner, triggering_actor=home.owner,
     )  # fmt: skip
     home.runs.append(run)
-    runs.add_artifact(host.github, run, "verified", content.getvalue())
-    digest = hashlib.sha256(content.getvalue()).hexdigest()
-    verdict = {"verdict": "better", "merge": True, "metric": None, "budget": None}
+    runs.add_artifact(host.github, run, name, archived.getvalue())
+    digest = hashlib.sha256(archived.getvalue()).hexdigest()
+    return {"id": run.id, "attempt": 1, "artifact": digest}
+
+
+def promoted(host: ProjectHost, by: Person, version: str, commit: str, stage: int) -> None:
+    """Let a commit have been judged and made that version: runs, what they left, ledger, tags."""
+    home = host.home
+    model, data = locked_model(host.show(commit, "dvc.lock")), named(host.show(commit, POINTER))
+    its = {"commit": commit, "model": model, "data": data}
+    verdict = {
+        "verdict": "better", "merge": True, "metric": None, "budget": None,
+        "challenger": {**its, "model": {"md5": model}, "predictions_sha256": "f" * 64},
+    }  # fmt: skip
     number = len(host.ledger()) + 1
+    judged = left(host, JUDGE, "workflow_run", "judged", "verdict.json", verdict)
+    verified = left(host, PROMOTE, "push", "verified", "promotion.json", its)
     for kind, body in (
-        ("verdict", {**verdict, "challenger": {"data": data}}),
-        ("promotion", {**named, "version": version, "verdict": number,
-                       "run": {"id": run.id, "attempt": 1, "artifact": digest}}),
-    ):  # fmt: skip
+        ("verdict", {**verdict, "run": judged}),
+        ("promotion", {**its, "version": version, "verdict": number, "run": verified}),
+    ):
         by.write(".champion/event.json", json.dumps(body))
         key = f"{kind}/{version}"
         by.champion("ledger", "append", kind, "--key", key, "--body", ".champion/event.json")

@@ -222,6 +222,21 @@ def test_the_owner_reviews_how_models_are_judged(baked: Bake) -> None:
     ]
 
 
+def test_no_module_is_taken_from_the_top_folder(baked: Bake) -> None:
+    """Nobody owns a json.py there, and it would run with the rights of every workflow."""
+    project = baked()
+    (project.path / "json.py").write_text("raise SystemExit('taken')\n")
+    done = subprocess.run(
+        ["make", "ci-settle"],
+        cwd=project.path,
+        env={**os.environ, "CHAMPION_VENV": sys.prefix},
+        capture_output=True,
+        text=True,
+    )
+    assert "taken" not in done.stdout + done.stderr
+    assert "GITHUB_API_URL is not set: this is a step of a workflow" in done.stderr
+
+
 def test_the_remote_is_the_one_given(baked: Bake) -> None:
     config = (baked(storage="s3://bucket/folder", license="MIT").path / ".dvc/config").read_text()
     assert re.findall(r"url *= *(.*)", config) == ["s3://bucket/folder"]

@@ -308,5 +308,5 @@ def test_a_writer_can_forge_a_status_and_not_what_the_judge_says(host: ProjectHo
     key = f"verdict/{pull.head_sha}/improve/{digest[:16]}/{body['champion']['commit'][:12]}"
     bob.champion("ledger", "append", "verdict", "--key", key, "--body", str(forged))
     gate = judged(host, pull, again)
-    assert gate.startswith("failure: Not judged: event 3 of the ledger says merge")
+    assert gate.startswith("failure: Worse: ROC AUC ")
     assert real["body"]["merge"]

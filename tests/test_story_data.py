@@ -157,6 +157,7 @@ def test_the_rows_that_judge_stay_as_they_are(host: ProjectHost, what: str) -> N
     assert host.files("dvc-storage") == stored
     if what == "relabelled":  # and it is meant
         head, asked = pull.head_sha, {"policy": "override", "reason": "The club had mixed them up"}
+        asked["commit"] = head
         host.dispatch("judge.yml", pull_request=str(pull.number), **asked)
         host.settle()
         assert host.gate(pull).description == "Override by ada: The club had mixed them up"

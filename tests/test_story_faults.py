@@ -160,6 +160,7 @@ def test_a_person_overrides_while_the_judge_judges(host: ProjectHost, when: str)
 
     def override() -> None:
         ask = {"pull_request": str(pull.number), "policy": "override", "reason": "The law"}
+        ask["commit"] = pull.head_sha
         host.dispatch("judge.yml", **ask)
         host.settle()
         assert wording(host, pull) == "success: Override by ada: The law"

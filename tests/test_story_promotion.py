@@ -346,7 +346,11 @@ def test_an_owner_may_override_and_a_changed_schema_is_a_major_version(begin: Be
     pull = ada.open("schema")
     trained(host, pull, made)
     host.dispatch(
-        "judge.yml", pull_request=str(pull.number), policy="override", reason="it is meant"
+        "judge.yml",
+        pull_request=str(pull.number),
+        policy="override",
+        reason="it is meant",
+        commit=pull.head_sha,
     )
     host.settle()
     assert host.gate(pull).description == "Override by ada: it is meant"

@@ -88,6 +88,14 @@ def another_model(bare: Bare, commit: str, model: str = "a" * 32) -> str:
     return committed(bare, commit, "dvc.lock", lock)
 
 
+def replaced(bare: Bare, main: str) -> str:
+    """A commit of main with another model than main has now."""
+    another = another_model(bare, main)
+    back = bare.commit_tree(bare.git("rev-parse", f"{main}^{{tree}}"), [another], "Another model")
+    bare.point("refs/heads/main", back)
+    return another
+
+
 def committed(bare: Bare, parent: str, name: str, text: str) -> str:
     """A commit with another file in its top folder."""
     blob = bare.git("hash-object", "-w", "--stdin", text=text.encode())
@@ -122,7 +130,7 @@ def test_the_queue_merges_what_was_judged_against_the_champion_of_now(host: Proj
 
     tag(host, main, "model@v1.0.0", "model#production#1")
     assert "no confirmed promotion of the ledger put it there" in try_out(host, model)
-    promoted(host, bob, "v1.1.0", another_model(bare, main), 2)
+    promoted(host, bob, "v1.1.0", replaced(bare, main), 2)
     assert try_out(host, model) == (
         "failure: Not judged: the champion has changed since: update the branch, then queue it "
         "again"
@@ -212,7 +220,9 @@ def test_a_merged_model_waits_for_its_promotion(host: ProjectHost) -> None:
     main = bare.git("rev-parse", "main")
     found = MODEL.search(host.show("main", "dvc.lock"))
     assert found
-    promoted(host, bob, "v1.0.0", another_model(bare, main), 1)
+    promoted(host, bob, "v1.0.0", replaced(bare, main), 1)
+    main = bare.git("rev-parse", "main")
+    bob.main()
     model = better(bob, host)
     assert wording(host, model) == (
         f"failure: Not judged: promotion pending: the merged model {found[2][:10]} is not in "

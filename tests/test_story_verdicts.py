@@ -302,6 +302,7 @@ def test_an_owner_overrides_the_judge(host: ProjectHost) -> None:
     pull = tried(bob, "worse")
     assert judged(host, pull, better(bob, -0.2)).startswith("failure: Worse")
     ask = {"pull_request": str(pull.number), "policy": "override", "reason": "The law says so"}
+    ask["commit"] = pull.head_sha[:7]
     host.dispatch("judge.yml", "bob", **ask)
     host.settle()
     assert (
@@ -322,16 +323,16 @@ def test_an_owner_overrides_the_judge(host: ProjectHost) -> None:
     text = comment(host, pull)
     assert "**Merge allowed.** `ada` overrides the judge: The law says so" in text
     assert "Worse: ROC AUC" in text
-    # Bob pushes something else, and presses *Re-run*: Ada's word was about another commit.
+    # Bob pushes something else, and Ada presses *Re-run*: her word was about another commit.
     bob.git("fetch", "--quiet", "origin")
     bob.git("reset", "--quiet", "--hard", "origin/worse")
     bob.edit("params.yaml", model={"linear": {"C": 5.0}})
     bob.commit()
     bob.push()
     assert judged(host, pull, better(bob, -0.3)).startswith("failure: Worse")
-    again = host.rerun(run, "bob")
+    again = host.rerun(run, "ada")
     host.settle()
-    assert "bob may not override: an owner (who administers this, or is named" in again.log
+    assert "an override is of one commit, that you looked at" in again.log
     assert stands(host, pull).startswith("failure: Worse")
     assert [event["kind"] for event in host.ledger()].count("override") == 1
 
@@ -344,6 +345,7 @@ def test_a_persons_word_stands_for_its_commit(host: ProjectHost, policy: str) ->
     left = no_worse(bob) if policy == "maintain" else better(bob, -0.2)
     assert judged(host, pull, left).startswith("failure: ")
     ask = {"pull_request": str(pull.number), "policy": policy, "reason": "Half the features"}
+    ask["commit"] = pull.head_sha
     host.dispatch("judge.yml", "ada", **ask)
     host.settle()
     told, sha = stands(host, pull), pull.head_sha
@@ -392,8 +394,8 @@ def test_a_word_that_nobody_said_does_not_stand(host: ProjectHost) -> None:
     train_again(host, run, left)
     assert stands(host, pull) == told
     assert "Mine" not in comment(host, pull)
-    for number in (2, 3):
-        said = f"Event {number} of the ledger does not stand: nobody asked for it"
+    for number, why in ((2, "the judge said something else"), (3, "nobody asked for it")):
+        said = f"Event {number} of the ledger does not stand: {why}"
         assert said in host.run("judge").log
 
 

@@ -37,6 +37,8 @@ SAME = {  # what an event says as what its run left does
     "promotion": ("commit", "model", "data"),
     "rollback": ("commit", "version"),
 }
+RECORDED = ("run", "asked", "budget", "findings")  # of a verdict, what only the ledger knows
+COUNTED = ("verdict", "merge", "reasons")  # and what it changes where no looks are left
 
 
 class Doubt(Exception):
@@ -73,10 +75,13 @@ def confirm(
     folder = left(api, event, base, tip)
     judged = read(folder, VERDICT)
     if event.kind == "verdict":
-        if differs(event.kind, judged.get("challenger"), event.body.get("challenger")):
+        if differs(event.kind, judged.get("challenger"), event.body["challenger"]):
             raise Doubt("the judge judged another model")
         if event.body["merge"] and not judged.get("merge"):
             raise Doubt("the judge said no")
+        free = (*RECORDED, *(() if event.body["merge"] else COUNTED))
+        if not repeats({k: v for k, v in event.body.items() if k not in free}, judged):
+            raise Doubt("the judge said something else")
     elif event.kind == "override":
         asked = read(folder, SUBJECT)
         if asked.get("policy") != "override" or asked.get("sha") != event.body["commit"]:
@@ -100,10 +105,21 @@ def holds(api: Api, event: Event, base: str, verdict: Event | None = None) -> bo
     return True
 
 
+def repeats(claimed: Any, found: Any) -> bool:
+    """Whether all that is claimed was found: the ledger leaves out what its verdicts do not know."""
+    if isinstance(claimed, dict) and isinstance(found, dict | None):
+        return all(repeats(value, (found or {}).get(name)) for name, value in claimed.items())
+    if isinstance(claimed, list) and isinstance(found, list | None):
+        return len(claimed) == len(found or []) and all(map(repeats, claimed, found or []))
+    return bool(claimed == found or claimed == json.dumps(found, ensure_ascii=False))
+
+
 def differs(kind: str, found: dict[str, Any] | None, claimed: dict[str, Any] | None) -> bool:
     """Whether an event claims something else than its run found."""
     one, other = found or {}, claimed or {}
-    return any(one.get(name) is None or one[name] != other.get(name) for name in SAME[kind])
+    # Of bad data a verdict names no model: it lets nothing through.
+    needed = SAME[kind] if kind != "verdict" or one.get("model") else ("commit",)
+    return any(one.get(name) is None or one[name] != other.get(name) for name in needed)
 
 
 def left(api: Api, event: Event, base: str, tip: str = "HEAD") -> Path:

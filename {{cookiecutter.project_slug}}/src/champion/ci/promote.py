@@ -7,7 +7,6 @@ goes on where it stopped. Production is changed by one tag, after everything tha
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 from champion import tracking
@@ -20,15 +19,23 @@ from champion.ci.judged import PROMOTION, VERDICT
 from champion.ci.lock import parsed, pointed
 from champion.ci.outputs import write_output, write_summary
 from champion.ci.standing import next_version
-from champion.ci.verify import Promotion, Unfit, bump, in_production, promotion_of, search
+from champion.ci.verify import (
+    Promotion,
+    Unfit,
+    asked_by_owner,
+    bump,
+    in_production,
+    promotion_of,
+    search,
+)
 from champion.errors import Refusal
 from champion.judge import ledger, report
 from champion.judge.champion import STAGE, Champion, tags
 from champion.judge.ledger import Entry, Event
 from champion.judge.paths import shaping
-from champion.judge.verdict_file import read
+from champion.judge.verdict_file import checked, read
 from champion.project import MODEL
-from champion.workspace import environment, objects
+from champion.workspace import objects
 from champion.workspace.git import attempt, changed, git, resolve, show
 
 RELEASE = Path(".champion/release")
@@ -66,7 +73,7 @@ def put_forward(api: Api, it: Promotion) -> None:
     Refusal : it is not what may be promoted.
     """
     held = ledger.current()
-    given = {tag: resolve(f"refs/tags/{tag}") for tag in tags()}
+    given = {tag: names(tag) for tag in tags()}
     champion = in_production(api, held)
     better, override = allowed(api, held, it, champion)
     it.verdict = it.verdict or judged_here(api, it)
@@ -77,7 +84,7 @@ def put_forward(api: Api, it: Promotion) -> None:
         before = champion.version if champion else None
 
         def taken(name: str) -> bool:
-            return name in held.versions or given.get(f"model@{name}") not in (None, it.commit)
+            return name in held.versions or f"model@{name}" in given
 
         version = next_version(before, part, taken)
         body = {"version": version, "commit": it.commit, "verdict": it.verdict,
@@ -87,7 +94,9 @@ def put_forward(api: Api, it: Promotion) -> None:
 
     event = ledger.append(
         "promotion", f"promotion/{it.model}/{it.verdict}", entry,
-        believed=lambda known: continues(known, it) and production.is_believed(api, held, known),
+        believed=lambda known: (
+            continues(known, it, given) and production.is_believed(api, held, known)
+        ),
     )  # fmt: skip
     it.commit, it.version = event.body["commit"], event.body["version"]
     tag(it.version, it.commit, event)
@@ -120,7 +129,7 @@ def allowed(
     if found.proof:
         word = found.proof.override
         return found.proof.better, word.number if word else None
-    if it.verdict or not (found.first or found.expired):
+    if it.verdict or not (found.first or (found.expired and asked_by_owner(api))):
         raise Refusal(f"event {it.verdict} of the ledger does not let it through.", code=1)
     return read(VERDICT)["verdict"] == "better", None
 
@@ -144,12 +153,18 @@ def judged_here(api: Api, it: Promotion) -> int:
     return event.number
 
 
-def continues(event: Event, it: Promotion) -> bool:
-    """Whether an event is that of a run which was interrupted, about what was verified now."""
+def continues(event: Event, it: Promotion, given: dict[str, str]) -> bool:
+    """Whether an event is that of a run which was interrupted, about what was verified now.
+
+    Parameters
+    ----------
+    given : the commit of each tag, see `names`.
+    """
     commit = event.body["commit"]
     same = all(event.body.get(name) == getattr(it, name) for name in ("model", "data", "verdict"))
     before = not attempt("merge-base", "--is-ancestor", commit, it.commit).returncode
-    return same and before and not shaping(changed(commit, it.commit))
+    free = given.get(f"model@{event.body['version']}", commit) == commit
+    return same and before and free and not shaping(changed(commit, it.commit))
 
 
 def put_back(api: Api, it: Promotion) -> None:
@@ -189,53 +204,36 @@ def put_back(api: Api, it: Promotion) -> None:
 
 
 def tag(version: str, commit: str, event: Event) -> None:
-    """Name the version, as GTO does.
+    """Name the version.
 
     Raises
     ------
-    Refusal : its tag names another commit, or origin does not take it.
+    Refusal : its tag names something else, or origin does not take it.
     """
-    there = resolve(f"refs/tags/model@{version}")
-    if there not in (None, commit):
-        raise Refusal(
-            f"the tag model@{version} does not name {commit[:10]}: remove it, then run this again.",
-            code=1,
-        )
-    if not there:
-        gto("register", "model", commit, "--version", version, "--message", message(event))
-        send(f"model@{version}")
+    name = f"model@{version}"
+    if name not in tags():
+        send(name, commit, event)
+    elif names(name) != commit:
+        raise Refusal(f"the tag {name} does not name {commit[:10]}: run promote once more.", code=1)
 
 
 def into_production(version: str, commit: str, event: Event) -> None:
     """Say by the newest tag of the stage what is in production: `dvc artifacts get` reads that."""
-    if not (stage := stage_tag()) or resolve(f"refs/tags/{stage}") != commit:
-        options = ("--version", version, "--stage", "production", "--message", message(event))
-        gto("assign", "model", *options, "--force")  # also one that was in production before
-        send(stage_tag())
+    if production.live() != Champion(commit, version):
+        stages = [int(known[2]) for name in tags() if (known := STAGE.fullmatch(name))]
+        send(f"model#production#{max(stages, default=0) + 1}", commit, event)
 
 
-def message(event: Event) -> str:
-    return f"ledger: {ledger.commit_of(event)}"
+def names(tag: str) -> str:
+    """The commit of a tag as GTO writes it, with a message; else empty."""
+    kind = git("cat-file", "-t", f"refs/tags/{tag}")
+    return (resolve(f"refs/tags/{tag}") or "") if kind == "tag" else ""
 
 
-def send(name: str) -> None:
-    git("push", "--quiet", "--no-verify", "origin", f"refs/tags/{name}")
-
-
-def stage_tag() -> str:
-    """The tag that says what is in production; empty if there is none."""
-    found = [(int(known[2]), one) for one in tags() if (known := STAGE.fullmatch(one))]
-    return max(found)[1] if found else ""
-
-
-def gto(*arguments: str) -> None:
-    done = subprocess.run(
-        [str(environment.find().bin / "gto"), *arguments],
-        capture_output=True, encoding="utf-8", env=environment.find().variables(),
-    )  # fmt: skip
-    if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-        raise Refusal(f"gto {arguments[0]} failed: {lines[-1]}", code=1)
+def send(tag: str, commit: str, event: Event) -> None:
+    """Write a tag as GTO does, which itself stops at any tag of somebody else's that is odd."""
+    git("tag", "--annotate", "--message", f"ledger: {ledger.commit_of(event)}", tag, commit)
+    git("push", "--quiet", "--no-verify", "origin", f"refs/tags/{tag}")
 
 
 def release(api: Api, it: Promotion, promotion: Event) -> None:
@@ -246,7 +244,7 @@ def release(api: Api, it: Promotion, promotion: Event) -> None:
     base = (
         f"{os.environ['GITHUB_SERVER_URL']}/{api.name}/raw/{ledger.BRANCH}/files/{event.number:06}"
     )
-    text = report.as_markdown(event.body, base)
+    text = report.as_markdown(checked(event.body), base)
     files = {
         "dvc.lock": show(it.commit, "dvc.lock").encode(),
         "report.md": text.encode(),

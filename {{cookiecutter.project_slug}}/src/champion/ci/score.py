@@ -116,7 +116,7 @@ def received(subject: Subject, made: Lock, touched: list[str]) -> Challenger:
 
 
 def measured(_: Champion) -> tuple[float, float]:
-    """What training measured: a claim, which promotion measures again."""
+    """What training measured: a claim, of code that is not to be run here."""
     found = claims.seconds(FOLDER / "seconds.json")
     if not found:
         raise Invalid("gate.yaml limits the latency, and training did not measure it.")

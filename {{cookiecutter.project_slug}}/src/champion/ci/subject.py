@@ -195,6 +195,12 @@ def by_hand(api: Api, event: dict[str, Any]) -> Subject:
             raise Refusal(f"policy {wanted} needs a reason: it is recorded.")
         subject.policy, subject.reason = wanted, reason[:400]
     if wanted == "override":
+        seen, head = str(asked.get("commit") or "").strip().lower(), pull["head"]["sha"]
+        if not re.fullmatch("[0-9a-f]{7,40}", seen) or not head.startswith(seen):
+            raise Refusal(
+                f"an override is of one commit, that you looked at: name it. The newest of #{number} is "
+                f"{head[:10]}."
+            )
         for who in {subject.by, os.environ["GITHUB_ACTOR"]}:
             if not owners.is_owner(api, who, [GATE]):
                 raise Refusal(f"{who} may not override: {owners.OWNER} of {GATE} may.", 1)

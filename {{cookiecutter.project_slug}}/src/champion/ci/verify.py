@@ -20,12 +20,14 @@ import pandas as pd
 from champion.ci import lock, owners, production, standing
 from champion.ci.api import Api
 from champion.ci.artifact import take_objects
-from champion.ci.confirm import Doubt, Expired, Gone, confirm, succeeded
+from champion.ci.confirm import Doubt, Expired, Gone, confirm
 from champion.ci.judged import JUDGED, OBJECTS, PROMOTION, SKETCH, VERDICT
 from champion.ci.lock import Lock
 from champion.ci.outputs import write_output, write_summary
+from champion.ci.queue import against_another
 from champion.ci.score import gate_of
 from champion.ci.standing import Proof
+from champion.ci.subject import model_of
 from champion.errors import Refusal
 from champion.judge import budget, compare, evidence, ledger, paths
 from champion.judge.challenge import EVIDENCE, Challenger, decide, prepare, refuse_own_metric
@@ -136,6 +138,9 @@ def promoted(api: Api, held: Ledger, it: Promotion) -> bool:
         if not found.first and not found.expired:
             why = "; ".join(found.doubts) or "no verdict of the ledger lets it through"
             raise Unfit(f"it was merged without a verdict that counts: {why}.")
+        if not found.first and not asked_by_owner(api):
+            why = "What its judge left has expired: an owner runs promote, and it is judged there."
+            raise Refusal(told(why), code=1)
         if found.first:
             wait_for([it.model, it.data, made.predictions])
     obtain(made, it.data, found.left)
@@ -184,6 +189,12 @@ def search(
             found.left = confirm(api, proof.verdict, os.environ["BASE"])
             if proof.override:
                 confirm(api, proof.override, os.environ["BASE"], proof.verdict)
+            elif (
+                champion
+                and model != model_of(champion.commit)
+                and against_another(proof.verdict, champion)
+            ):
+                raise Doubt("it was judged beside another champion than that of now")
             found.proof = proof
             break
         except Doubt as doubt:
@@ -357,10 +368,9 @@ def promotion_of(api: Api, held: Ledger, version: str) -> Event:
         if event.body["version"] == version:
             try:
                 try:
-                    confirm(api, event, os.environ["BASE"])
-                except (Expired, Gone) as gone:
-                    told_by_run = isinstance(gone, Expired) and succeeded(api, event)
-                    if not told_by_run and not asked_by_owner(api):
+                    production.check(api, held, event)
+                except (Expired, Gone):
+                    if not asked_by_owner(api):
                         raise
                 break
             except Doubt as doubt:
