@@ -323,9 +323,19 @@ def test_promotion_adds_what_only_the_ledger_knows(
     assert "**v1.1.0**, promoted by event 5 of the ledger" in text
     for words in ("**Better**, event 4", "`improve`", "`v1.0.0`", "`ada`: new libraries",
                   "look 3 of 50, 1 of 10 merges", ".6800 → .7000, better by +.020 (+.014 … +.026)",
-                  "approved by | *not stated*"):  # fmt: skip
+                  "approved and merged by | *not stated*"):  # fmt: skip
         assert words in sections["Verdict and approval"], words
     assert "overridden" not in text
+    let_in = [
+        {"by": "bob", "what": "approved", "pull": 7},
+        {"by": None, "what": "merged", "pull": 7},
+    ]
+    for people, said in (
+        (let_in, "`bob` approved #7; `not known` merged #7"),
+        ([], "no pull request"),
+    ):
+        told = completed(events[:4], promotion("v1.1.0", 4) | {"people": people}, "promoted")
+        assert said in split(told["model_card.md"].decode())[1]["Verdict and approval"]
     assert "no look at it" in sections["Monitoring"]
     page = files["model_card.html"].decode()
     assert page.count("data:image/png;base64,") == 3

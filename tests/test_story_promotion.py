@@ -225,6 +225,8 @@ def test_a_promotion_that_is_killed_at_every_step_is_one_promotion(story: Story)
     assert tags(host) == ["model#production#1", "model#production#2", V1, V2], killed
     assert [it["version"] for it in events(host, "promotion")] == ["v1.0.0", "v1.1.0"]
     assert live(host) == V2
+    pull = {"pull": host.home.pulls[0].number, "what": "merged", "by": "ada"}
+    assert [it["people"] for it in events(host, "promotion")] == [[], [pull]]
     assert (
         host.home.bare.git("rev-parse", f"{V2}^{{commit}}", "main").split()[0]
         == (events(host, "promotion")[1]["commit"])

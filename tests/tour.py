@@ -45,6 +45,7 @@ def main() -> int:
         (months / "reports/holdout.json", "the result on the latest week, overall and by airport"),
         (months / "reports/figures", "ROC, calibration, confusion"),
         (months / "reports/explanation", "what the model looks at"),
+        (months / "reports/model_card.html", "what it is for, on which data, how good: one page"),
         (months / "reports/model_card.html", "the model card: what it is for, how good it is"),
         (folder / "reports", "what the judge said of each branch, as a pull request shows it"),
         (months / "README.md", "the commands, in one screen"),

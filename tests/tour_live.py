@@ -26,7 +26,7 @@ import pandas as pd, sys
 holdout = pd.read_parquet("data/holdout.parquet").set_index("row_id")
 said = pd.read_parquet("predictions.parquet").set_index("row_id").score
 row = said.idxmax()
-print(holdout.loc[[row]].assign(said=said[row]).to_json(orient="records", date_format="iso"))
+print(holdout.loc[[row]].assign(said=said[row], row=row).to_json(orient="records", date_format="iso"))
 """
 
 
@@ -63,6 +63,8 @@ def ask(service: "Service", project: Path) -> None:
     moved = service.ask("/explain", rows=[flight])["explanations"][0]
     for name in sorted(moved, key=lambda name: -abs(moved[name]))[:4]:
         tell(f"| {name:<12} {moved[name]:+.2f}   {flight[name]}")
+    said = output("make", "explain-row", f"ROW={known['row']}", folder=project)
+    expect(f"{score:.1%}" in said, "the same of a row of the holdout, without a service")
 
 
 def taken_back(host: Host, project: Path) -> None:

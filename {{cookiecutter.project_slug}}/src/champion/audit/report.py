@@ -11,8 +11,9 @@ from typing import Any
 
 from champion.audit import artifacts, events, page, runs, tags
 from champion.audit.remarks import ARTIFACTS, EVENTS, LEDGER, RUNS, TAGS, Remark
-from champion.audit.trail import Chain, steps, trail
+from champion.audit.trail import Chain, of_person, steps, trail
 from champion.ci import standing
+from champion.ci.people import people
 from champion.errors import Refusal
 from champion.history import moment, told
 from champion.judge.champion import base
@@ -153,7 +154,8 @@ def ask(ledger: Ledger, main: str, versions: list[Chain]) -> tuple[list[Remark],
         return [Remark(RUNS, text, checked=False)], {}
     for it in versions:
         with contextlib.suppress(Refusal):  # GitHub knows no such commit, or does not answer
-            it["approvals"] += runs.people(api, it["commit"], main)
+            said = map(of_person, people(api, it["commit"], main))
+            it["approvals"] = [one for one in it["approvals"] if "pull" not in one] + list(said)
     return runs.check(ledger, api, main, base())
 
 

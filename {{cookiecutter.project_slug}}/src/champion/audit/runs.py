@@ -2,9 +2,7 @@
 
 import os
 from datetime import UTC, datetime
-from typing import Any
 
-from champion.audit import trail
 from champion.audit.remarks import RUNS, Remark
 from champion.ci.api import Api
 from champion.ci.confirm import (
@@ -80,27 +78,6 @@ def check(ledger: Ledger, api: Api, base: str, tip: str) -> tuple[list[Remark], 
                     "on it, and find out who wrote it.")  # fmt: skip
             found.append(Remark(RUNS, text, versions, step))
     return found, states
-
-
-def people(api: Api, commit: str, base: str) -> list[dict[str, Any]]:
-    """Who approved and who merged the pull request that a commit came by, as GitHub has it.
-
-    Returns
-    -------
-    Approvals as `trail.approval` has them; none of a commit that somebody pushed.
-    """
-    found = []
-    for pull in api.pages(f"commits/{commit}/pulls"):
-        if not pull.get("merged_at") or pull["base"]["ref"] != base:
-            continue
-        number = int(pull["number"])
-        latest = {it["user"]["login"]: it["state"] for it in api.pages(f"pulls/{number}/reviews")
-                  if it.get("user") and it["state"] != "COMMENTED"}  # fmt: skip
-        found += [trail.approval(f"approved pull request #{number}", None, login)
-                  for login, state in latest.items() if state == "APPROVED"]  # fmt: skip
-        merged = (api.get(f"pulls/{number}").get("merged_by") or {}).get("login")
-        found.append(trail.approval(f"merged pull request #{number}", None, merged))
-    return found
 
 
 def asked(ledger: Ledger, event: Event, api: Api, base: str, tip: str) -> tuple[str, str]:

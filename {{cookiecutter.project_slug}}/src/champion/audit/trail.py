@@ -111,7 +111,13 @@ def approvals(ledger: Ledger, event: Event, verdict: Event) -> list[Chain]:
             found.append(approval("overrode the judge", it, it.by, it.body["reason"]))
     if event.by:
         found.append(approval("promoted it", event, event.by))
-    return found
+    return found + [of_person(it, event) for it in event.body.get("people") or []]
+
+
+def of_person(it: Chain, event: Event | None = None) -> Chain:
+    """Who approved or merged: as promotion asked GitHub, or as GitHub says now."""
+    said = approval(f"{it['what']} pull request #{it['pull']}", event, it["by"])
+    return {**said, "pull": it["pull"]}
 
 
 def approval(what: str, event: Event | None, by: Any, reason: Any = None) -> Chain:

@@ -63,8 +63,9 @@ def known(events: list[Event], promotion: dict[str, Any], how: str) -> Parts:
         extract(promotion["commit"], Path(name))
         parts = gather(Path(name), promotion.get("model") or "")
     parts.promoted = Promoted(
-        promotion["version"], promotion["commit"], how, judged, override, events
-    )
+        promotion["version"], promotion["commit"], how, judged, override,
+        promotion.get("people"), events,
+    )  # fmt: skip
     return parts
 
 

@@ -62,6 +62,7 @@ class Promoted:
     ----------
     how : by which event it goes live.
     verdict : by which it was promoted; `override`: the word of a person against it.
+    people : who approved and merged it, see `ci.people`; None: GitHub did not say.
     events : all that happened before the card is written.
     """
 
@@ -70,6 +71,7 @@ class Promoted:
     how: str
     verdict: Event
     override: Event | None
+    people: list[dict[str, Any]] | None
     events: list[Event]
 
 

@@ -37,10 +37,19 @@ def verdict(it: Parts) -> Iterator[str]:
         rows.append(("overridden by", NOT_STATED))
     if override:
         rows.append(("overridden by", f"{code(override.by)}: {prose(override.body['reason'])}"))
-    rows.append(("approved by", f"{NOT_STATED}: the ledger keeps who asked and who overrode"))
+    rows.append(("approved and merged by", let_in(it.promoted.people)))
     yield facts(rows)
     yield " ".join(prose(reason) for reason in body.get("reasons") or [] if isinstance(reason, str))
     yield figures(it, "differences")
+
+
+def let_in(people: list[dict[str, Any]] | None) -> str:
+    """Who did what with its pull request."""
+    if not people:
+        return NOT_STATED if people is None else "nobody: it came by no pull request"
+    return "; ".join(
+        f"{code(it['by'] or 'not known')} {prose(it['what'])} #{it['pull']}" for it in people
+    )
 
 
 def complete(budget: Any) -> bool:

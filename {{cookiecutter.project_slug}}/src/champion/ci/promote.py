@@ -4,6 +4,7 @@ In this order, and each only if it is not there yet: whatever is killed in betwe
 goes on where it stopped. Production is changed by one tag, after everything that it needs.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from champion.ci.issue import tell
 from champion.ci.judged import PROMOTION, VERDICT
 from champion.ci.lock import parsed, pointed
 from champion.ci.outputs import write_output, write_summary
+from champion.ci.people import people
 from champion.ci.standing import next_version
 from champion.ci.verify import (
     Promotion,
@@ -78,6 +80,9 @@ def put_forward(api: Api, it: Promotion) -> None:
     better, override = allowed(api, held, it, champion)
     it.verdict = it.verdict or judged_here(api, it)
     record.store()
+    known = None  # for the card and the audit: that GitHub does not say it stops nothing
+    with contextlib.suppress(Refusal):
+        known = people(api, it.commit, os.environ["BASE"])
 
     def entry(held: ledger.Ledger) -> Entry:
         part = bump(champion, it.commit, better)
@@ -89,7 +94,7 @@ def put_forward(api: Api, it: Promotion) -> None:
         version = next_version(before, part, taken)
         body = {"version": version, "commit": it.commit, "verdict": it.verdict,
                 "override": override, "model": it.model, "data": it.data, "card": True,
-                "run": record.this_run()}  # fmt: skip
+                "people": known, "run": record.this_run()}  # fmt: skip
         return Entry(body, completed(held.events, body, "promoted"))
 
     event = ledger.append(

@@ -25,6 +25,7 @@ CHALLENGER = {
     "data": (HASH, None), "commit?": (HASH, None), "predictions_sha256?": (HASH, None),
     "model?": ({"md5?": (HASH, None)}, None),
 }  # fmt: skip
+PERSON = {"by": (LINE, None), "what": LINE, "pull": int}
 RUN = {"run?": ({"id": int}, None)}  # of a workflow, that made the event
 BODIES: dict[str, dict[str, Any]] = {  # what must be there, or may with a ?; more may
     "verdict": {
@@ -34,7 +35,7 @@ BODIES: dict[str, dict[str, Any]] = {  # what must be there, or may with a ?; mo
     },
     "promotion": {
         "version": VERSION, "commit": HASH, "verdict": int,  # the verdict's number
-        "model?": HASH, "data?": HASH, **RUN,
+        "model?": HASH, "data?": HASH, "people?": ([PERSON], None), **RUN,
     },
     "rollback": {"version": VERSION, "reason": LINE, "commit?": HASH, **RUN},
     "override": {"commit": HASH, "reason": LINE, "verdict?": int, **RUN},
@@ -138,9 +139,14 @@ def unfit(content: dict[str, Any], schema: dict[str, Any]) -> str:
 
 
 def fits(value: Any, schema: Any) -> bool:
-    """Whether a value is of a type or a pattern, has the names of a dictionary, or is one of many."""
+    """Whether a value is of a type or a pattern, has the names of a dictionary, or is one of many.
+
+    Of a list each item has to fit.
+    """
     if isinstance(schema, tuple):
         return any(fits(value, one) for one in schema)
+    if isinstance(schema, list):
+        return isinstance(value, list) and all(fits(one, schema[0]) for one in value)
     if isinstance(schema, dict):
         return isinstance(value, dict) and not unfit(value, schema)
     if isinstance(schema, re.Pattern):
