@@ -140,7 +140,8 @@ def verdict(of: Made, key: str, run: int, path: str = JUDGE, **fields: Any) -> E
     said = {"challenger": of.challenger, "merge": True, **fields}
     subject = {"policy": "override", "sha": of.commit}
     name = "judged" if path == JUDGE else "verified"
-    said |= leave(run, path, name, verdict=said, subject=subject, promotion=of.promotion("", 0))
+    whole = judged(current(), **said).body
+    said |= leave(run, path, name, verdict=whole, subject=subject, promotion=of.promotion("", 0))
     return append("verdict", key, lambda known: judged(known, **said))
 
 

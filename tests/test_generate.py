@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -222,13 +223,14 @@ def test_the_owner_reviews_how_models_are_judged(baked: Bake) -> None:
     ]
 
 
-def test_no_module_is_taken_from_the_top_folder(baked: Bake) -> None:
+def test_no_module_is_taken_from_the_top_folder(baked: Bake, tmp_path: Path) -> None:
     """Nobody owns a json.py there, and it would run with the rights of every workflow."""
-    project = baked()
-    (project.path / "json.py").write_text("raise SystemExit('taken')\n")
+    folder = tmp_path / "copy"
+    shutil.copytree(baked().path, folder)
+    (folder / "json.py").write_text("raise SystemExit('taken')\n")
     done = subprocess.run(
         ["make", "ci-settle"],
-        cwd=project.path,
+        cwd=folder,
         env={**os.environ, "CHAMPION_VENV": sys.prefix},
         capture_output=True,
         text=True,

@@ -11,7 +11,11 @@ import signal
 import sys
 
 MODULES = {"champion", "champion.warm", "dvc", "mypy", "pytest"}  # none becomes another program
-PLAIN = {"PYTHONPATH", "PYTHONUNBUFFERED"}  # of Python's own variables those that a fork follows
+PLAIN = {
+    "PYTHONPATH",
+    "PYTHONSAFEPATH",
+    "PYTHONUNBUFFERED",
+}  # of Python's own variables those that a fork follows
 
 
 def main(address: str, own: str, python: str, command: list[str]) -> None:

@@ -100,7 +100,8 @@ def become(
     os.environ.update(variables)
     os.chdir(folder)
     named = filter(None, variables.get("PYTHONPATH", "").split(os.pathsep))
-    sys.path[:] = [folder, *map(os.path.abspath, named), *PATH]
+    first = [] if variables.get("PYTHONSAFEPATH") else [folder]
+    sys.path[:] = [*first, *map(os.path.abspath, named), *PATH]
     sys.argv[:] = command
     sys.executable = own
     importlib.import_module("numpy").random.seed()  # else every fork draws the same
