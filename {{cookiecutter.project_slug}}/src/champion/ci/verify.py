@@ -1,8 +1,8 @@
 """Whether the default branch's model may go live; runs without the right to write.
 
 A model needs a verdict that lets it through, which the API confirms, and the stored file has to say
-again of every row what was judged. The first model of all is judged here, beside a dummy; so is one
-whose verdict is right while what the judge left has expired.
+again of every row what was judged. The first model of all is judged here, beside a dummy; so is, at
+an owner's word, one whose verdict is right while what the judge left has expired.
 """
 
 import contextlib
